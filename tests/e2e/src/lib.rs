@@ -1,0 +1,1 @@
+//! keyroster-e2e
