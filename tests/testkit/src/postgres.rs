@@ -1,0 +1,275 @@
+//! A PostgreSQL of the tests' own.
+//!
+//! Never a server that happens to run on the machine: a new cluster in a temporary directory, on a free loopback port,
+//! without fsync. `cargo xtask test` starts one for the whole run and names it in [`POSTGRES_URL_VARIABLE`]; a test that
+//! is run by itself starts its own, which costs about a second.
+
+use std::fs;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use rustix::process::Signal;
+use tempfile::TempDir;
+
+use crate::process::{finish, stop};
+use crate::{Account, Failure, Result, free_port, require_root, until};
+
+/// Holds `postgres://postgres@127.0.0.1:PORT` of a server that several test processes share.
+pub const POSTGRES_URL_VARIABLE: &str = "KEYROSTER_TEST_POSTGRES";
+
+/// A server, stopped when dropped unless it is a shared one.
+#[derive(Debug)]
+pub struct Postgres {
+    port: u16,
+    programs: PathBuf,
+    own: Option<Cluster>,
+}
+
+impl Postgres {
+    /// The shared server if one is named in the environment, else a new one.
+    pub fn start() -> Result<Self> {
+        let programs = installed_programs()?;
+        match std::env::var(POSTGRES_URL_VARIABLE) {
+            Ok(url) => Ok(Self {
+                port: port_of(&url)?,
+                programs,
+                own: None,
+            }),
+            Err(_) => Self::start_own(programs),
+        }
+    }
+
+    /// Where it listens, without a database: what [`POSTGRES_URL_VARIABLE`] holds.
+    pub fn url(&self) -> String {
+        format!("postgres://{SUPERUSER}@127.0.0.1:{}", self.port)
+    }
+
+    /// Makes an empty database that no other test knows, and returns its URL.
+    pub fn fresh_database(&self) -> Result<String> {
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("test_{}_{number}", std::process::id());
+        let mut command = Command::new(self.programs.join("createdb"));
+        command.args([
+            "-h",
+            "127.0.0.1",
+            "-p",
+            &self.port.to_string(),
+            "-U",
+            SUPERUSER,
+            "-T",
+            "template0",
+            &name,
+        ]);
+        finish(&mut command, TOOL_LIMIT)?.success("createdb")?;
+        Ok(format!("{}/{name}", self.url()))
+    }
+
+    /// Runs SQL through `psql` and returns the rows unadorned: one line each, columns parted by `|`.
+    pub fn query(&self, database_url: &str, sql: &str) -> Result<String> {
+        let mut command = Command::new(self.programs.join("psql"));
+        command.args([
+            "-X",
+            "-A",
+            "-t",
+            "-v",
+            "ON_ERROR_STOP=1",
+            "-d",
+            database_url,
+            "-c",
+            sql,
+        ]);
+        finish(&mut command, TOOL_LIMIT)?.success("psql")
+    }
+
+    fn start_own(programs: PathBuf) -> Result<Self> {
+        require_root()?;
+        let owner = Account::find(SUPERUSER)?.ok_or_else(|| {
+            Failure::new(format!(
+                "no account \"{SUPERUSER}\"\nhint: apt-get install postgresql"
+            ))
+        })?;
+        let data = init(&programs, &owner)?;
+        let port = free_port()?;
+        let mut cluster = Cluster {
+            server: serve(&programs, &owner, data.path(), port)?,
+            data,
+        };
+        cluster.wait_until_ready(&programs, port)?;
+        Ok(Self {
+            port,
+            programs,
+            own: Some(cluster),
+        })
+    }
+
+    /// What the server has logged; empty for a shared one.
+    pub fn log(&self) -> String {
+        self.own.as_ref().map(Cluster::log).unwrap_or_default()
+    }
+}
+
+/// A server process and the directory that it keeps its data in.
+#[derive(Debug)]
+struct Cluster {
+    server: Child,
+    data: TempDir,
+}
+
+impl Cluster {
+    fn wait_until_ready(&mut self, programs: &Path, port: u16) -> Result {
+        let ready = until("PostgreSQL to accept connections", START_LIMIT, || {
+            if let Ok(Some(status)) = self.server.try_wait() {
+                return Err(Failure::new(format!("PostgreSQL ended with {status}")));
+            }
+            let mut command = Command::new(programs.join("pg_isready"));
+            command.args(["-q", "-h", "127.0.0.1", "-p", &port.to_string()]);
+            Ok(finish(&mut command, TOOL_LIMIT)?
+                .status
+                .success()
+                .then_some(()))
+        });
+        ready.map_err(|failure| Failure::new(format!("{failure}\n{}", self.log())))
+    }
+
+    fn log(&self) -> String {
+        fs::read_to_string(self.data.path().join(LOG_FILE)).unwrap_or_default()
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        // SIGINT is PostgreSQL's "fast" shutdown: clients are cut off, shared memory is given back.
+        let _ = stop(&mut self.server, Signal::INT, STOP_LIMIT);
+    }
+}
+
+fn init(programs: &Path, owner: &Account) -> Result<TempDir> {
+    let data = tempfile::Builder::new()
+        .prefix("keyroster-postgres-")
+        .tempdir()
+        .map_err(|error| Failure::new(format!("cannot make a temporary directory: {error}")))?;
+    owner.own(data.path())?;
+    let mut command = Command::new(programs.join("initdb"));
+    command.uid(owner.uid).gid(owner.gid).current_dir("/");
+    command.args([
+        "--auth=trust",
+        "--no-sync",
+        "--encoding=UTF8",
+        "--locale=C.UTF-8",
+        "--username",
+        SUPERUSER,
+        "-D",
+    ]);
+    finish(command.arg(data.path()), START_LIMIT)?.success("initdb")?;
+    Ok(data)
+}
+
+fn serve(programs: &Path, owner: &Account, data: &Path, port: u16) -> Result<Child> {
+    let log_path = data.join(LOG_FILE);
+    let log =
+        fs::File::create(&log_path).map_err(|error| Failure::io("make", &log_path, &error))?;
+    let log_too = log
+        .try_clone()
+        .map_err(|error| Failure::io("open", &log_path, &error))?;
+    let mut command = Command::new(programs.join("postgres"));
+    command.uid(owner.uid).gid(owner.gid).current_dir("/");
+    command
+        .arg("-D")
+        .arg(data)
+        .args(["-h", "127.0.0.1", "-p", &port.to_string()]);
+    for setting in SETTINGS {
+        command.args(["-c", setting]);
+    }
+    command.stdin(Stdio::null()).stdout(log).stderr(log_too);
+    command
+        .spawn()
+        .map_err(|error| Failure::new(format!("cannot run PostgreSQL: {error}")))
+}
+
+/// Debian keeps the server's programs out of `PATH`, one directory a version: the newest is taken.
+fn installed_programs() -> Result<PathBuf> {
+    let versions = fs::read_dir(DEBIAN_VERSIONS)
+        .into_iter()
+        .flatten()
+        .flatten();
+    versions
+        .map(|entry| entry.path().join("bin"))
+        .filter(|bin| bin.join("initdb").is_file() && bin.join("postgres").is_file())
+        .max_by_key(|bin| version_of(bin))
+        .ok_or_else(|| {
+            Failure::new(format!(
+                "no PostgreSQL server below \"{DEBIAN_VERSIONS}\"\nhint: apt-get install postgresql"
+            ))
+        })
+}
+
+fn version_of(bin: &Path) -> u32 {
+    let version = bin
+        .parent()
+        .and_then(Path::file_name)
+        .and_then(|name| name.to_str());
+    version
+        .and_then(|version| version.parse().ok())
+        .unwrap_or(0)
+}
+
+fn port_of(url: &str) -> Result<u16> {
+    let port = url
+        .rsplit(':')
+        .next()
+        .and_then(|port| port.trim_end_matches('/').parse().ok());
+    port.ok_or_else(|| Failure::new(format!("{POSTGRES_URL_VARIABLE} names no port: \"{url}\"")))
+}
+
+const SUPERUSER: &str = "postgres";
+const DEBIAN_VERSIONS: &str = "/usr/lib/postgresql";
+const LOG_FILE: &str = "server.log";
+/// Nothing here outlives the run, so nothing is made durable; many test processes connect at once.
+const SETTINGS: [&str; 5] = [
+    "fsync=off",
+    "synchronous_commit=off",
+    "full_page_writes=off",
+    "max_connections=300",
+    "unix_socket_directories=",
+];
+/// The longest that initdb or the first start may take.
+const START_LIMIT: Duration = Duration::from_secs(60);
+/// The longest that a client program may take.
+const TOOL_LIMIT: Duration = Duration::from_secs(30);
+/// The longest that the server may take to stop.
+const STOP_LIMIT: Duration = Duration::from_secs(10);
+
+static NEXT: AtomicU32 = AtomicU32::new(0);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_tests_never_share_a_database() {
+        let postgres = Postgres::start().unwrap();
+        let (one, two) = (
+            postgres.fresh_database().unwrap(),
+            postgres.fresh_database().unwrap(),
+        );
+        postgres
+            .query(&one, "create table seen (n bigint)")
+            .unwrap();
+        postgres
+            .query(&two, "create table seen (n bigint)")
+            .unwrap();
+        assert_eq!(
+            postgres.query(&one, "select count(*) from seen").unwrap(),
+            "0\n"
+        );
+    }
+
+    #[test]
+    fn a_shared_server_is_found_by_its_port() {
+        assert_eq!(port_of("postgres://postgres@127.0.0.1:5433").unwrap(), 5433);
+        assert!(port_of("postgres://postgres@127.0.0.1").is_err());
+    }
+}
