@@ -51,11 +51,9 @@ impl Environment {
 
     /// The variables of both. The error is the first name that they give different values to.
     pub fn union(&self, other: &Self) -> Result<Self, Box<str>> {
-        let conflict = |(name, value): &(&Box<str>, &Box<str>)| {
-            self.0.get(*name).is_some_and(|own| own != *value)
-        };
-        match other.0.iter().find(conflict) {
-            Some((name, _)) => Err(name.clone()),
+        let differs = |name: &str, value: &str| self.get(name).is_some_and(|own| own != value);
+        match other.iter().find(|(name, value)| differs(name, value)) {
+            Some((name, _)) => Err(name.into()),
             None => Ok(Self(
                 self.0
                     .iter()

@@ -141,10 +141,6 @@ impl ForwardList {
 }
 
 /// The narrower of two sides of which `None` is any; `None` where they exclude each other.
-#[expect(
-    clippy::option_option,
-    reason = "the outer option is whether the sides meet, the inner one is a side"
-)]
 fn narrower<T: Clone + PartialEq>(a: &Option<T>, b: &Option<T>) -> Option<Option<T>> {
     match (a, b) {
         (Some(a), Some(b)) => (a == b).then(|| Some(a.clone())),

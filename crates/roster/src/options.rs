@@ -279,9 +279,9 @@ fn why_not_in_a_grant(name: &str) -> &'static str {
             "it needs a value, as in NAME=VALUE"
         }
         other
-            if PERMISSIONS
-                .iter()
-                .any(|(_, on, off)| other.eq_ignore_ascii_case(on) || other == *off) =>
+            if PERMISSIONS.iter().any(|(_, on, off)| {
+                other.eq_ignore_ascii_case(on) || other.eq_ignore_ascii_case(off)
+            }) =>
         {
             "it takes no value"
         }
