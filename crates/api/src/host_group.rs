@@ -1,0 +1,29 @@
+//! Host groups: named sets of hosts, with the bounds on staleness that hold there.
+
+use serde::{Deserialize, Serialize};
+
+use crate::freshness::FreshnessBody;
+
+/// A host group as the key server tells it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct HostGroupView {
+    /// The host group's name, its identity.
+    pub name: String,
+    /// The names of its hosts, sorted.
+    pub hosts: Vec<String>,
+    /// How stale an answer may be on its hosts; of several host groups the strictest wins.
+    pub freshness: FreshnessBody,
+}
+
+/// `POST /v1/host-groups`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct AddHostGroup {
+    /// 1 to 64 of `a-z 0-9 . _ -`, beginning with a letter or digit.
+    pub name: String,
+    /// Bounds on staleness; 30 s, 3600 s, `grace` when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub freshness: Option<FreshnessBody>,
+}
