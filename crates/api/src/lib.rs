@@ -25,5 +25,6 @@ pub mod time;
 pub mod token;
 pub mod user;
 
+pub use keyroster_roster::{GrantId, Timestamp};
 pub use page::Page;
 pub use problem::{Problem, ProblemKind};
