@@ -12,6 +12,7 @@ mod account;
 mod failure;
 #[cfg(feature = "fake-key-server")]
 mod fake;
+mod key_server;
 mod keygen;
 mod net;
 mod poll;
@@ -26,6 +27,7 @@ pub use account::{Account, require_root};
 pub use failure::{Failure, Result};
 #[cfg(feature = "fake-key-server")]
 pub use fake::{Behaviour, CertificateKind, FakeKeyServer, Identity, TestCa};
+pub use key_server::KeyServer;
 pub use keygen::SshKey;
 pub use net::free_port;
 pub use poll::{POLL_INTERVAL, until};
