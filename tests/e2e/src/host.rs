@@ -1,0 +1,256 @@
+use std::path::PathBuf;
+use std::time::Duration;
+
+use keyroster_testkit::{
+    Account, Failure, Finished, KeyServer, Program, Result, RootDir, Running, Ssh, SshKey, Sshd,
+    install_lookup, until,
+};
+
+/// How lookup learns its answers on a host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// Through the daemon's socket, as the account `keyroster-lookup`.
+    Agent,
+    /// Without a daemon, as the account `keyroster-agent`.
+    Direct,
+}
+
+/// An enrolled host with an sshd. Dropped, everything that it started is ended and its directory removed.
+#[derive(Debug)]
+pub struct Host {
+    /// Its name in the roster.
+    pub name: String,
+    dir: RootDir,
+    agent: Option<Running>,
+    sshd: Sshd,
+}
+
+/// What a host is to be like.
+#[derive(Debug)]
+pub struct HostBuilder<'a> {
+    server: &'a KeyServer,
+    name: &'a str,
+    group: &'a str,
+    way: Way,
+    chain: String,
+    sshd_lines: String,
+}
+
+impl Host {
+    /// Begins a host of this name that will be enrolled into `group`, which must exist.
+    pub fn builder<'a>(server: &'a KeyServer, name: &'a str, group: &'a str) -> HostBuilder<'a> {
+        HostBuilder {
+            server,
+            name,
+            group,
+            way: Way::Agent,
+            chain: "agent".to_owned(),
+            sshd_lines: String::new(),
+        }
+    }
+
+    /// Its sshd.
+    pub fn sshd(&self) -> &Sshd {
+        &self.sshd
+    }
+
+    /// The host agent, to freeze it or to read what it said.
+    pub fn agent(&mut self) -> Result<&mut Running> {
+        self.agent
+            .as_mut()
+            .ok_or_else(|| Failure::new("this host runs no daemon"))
+    }
+
+    /// Ends the host agent as a crash does.
+    pub fn kill_agent(&mut self) -> Result {
+        if let Some(mut agent) = self.agent.take() {
+            agent.kill()?;
+        }
+        Ok(())
+    }
+
+    /// Starts the host agent again.
+    pub fn start_agent(&mut self) -> Result {
+        self.agent = Some(start_agent(&self.dir)?);
+        Ok(())
+    }
+
+    /// What `keyroster-agent status` says.
+    pub fn status(&self) -> Result<Finished> {
+        Program::keyroster("keyroster-agent")?
+            .args(["status", "--json", "--config"])
+            .arg(self.dir.path().join(AGENT_CONFIG))
+            .finish()
+    }
+
+    /// A login with this key.
+    pub fn ssh(&self, account: &str, key: &SshKey) -> Ssh {
+        Ssh::to(&self.sshd, account).key(key)
+    }
+
+    /// Whether one login with this key is let in, now.
+    pub fn lets_in(&self, account: &str, key: &SshKey) -> Result<bool> {
+        self.ssh(account, key).is_let_in()
+    }
+
+    /// Tries to log in until it works.
+    pub fn wait_until_let_in(&self, account: &str, key: &SshKey) -> Result {
+        self.wait(account, key, true)
+    }
+
+    /// Tries to log in until it is refused.
+    pub fn wait_until_refused(&self, account: &str, key: &SshKey) -> Result {
+        self.wait(account, key, false)
+    }
+
+    fn wait(&self, account: &str, key: &SshKey, wanted: bool) -> Result {
+        let what = format!("a login to \"{account}\" to be let in: {wanted}");
+        let waited = until(&what, CHANGE_LIMIT, || {
+            Ok((self.lets_in(account, key)? == wanted).then_some(()))
+        });
+        waited.map_err(|failure| {
+            let agent = self.agent.as_ref().map(Running::output).unwrap_or_default();
+            Failure::new(format!(
+                "{failure}\nsshd:\n{}\nagent:\n{agent}",
+                self.sshd.log()
+            ))
+        })
+    }
+
+    /// The directory that holds the host's files.
+    pub fn dir(&self) -> &std::path::Path {
+        self.dir.path()
+    }
+}
+
+impl HostBuilder<'_> {
+    /// Runs without the daemon.
+    #[must_use]
+    pub fn direct(mut self) -> Self {
+        self.way = Way::Direct;
+        self.chain("direct")
+    }
+
+    /// What stands behind `authorized_keys:` in lookup.conf.
+    #[must_use]
+    pub fn chain(mut self, chain: &str) -> Self {
+        chain.clone_into(&mut self.chain);
+        self
+    }
+
+    /// More lines for sshd's configuration, read before ours.
+    #[must_use]
+    pub fn sshd(mut self, lines: &str) -> Self {
+        self.sshd_lines.push_str(lines);
+        self
+    }
+
+    /// Enrols the host and starts everything.
+    pub fn start(self) -> Result<Host> {
+        let dir = RootDir::named("keyroster-test-e2e")?;
+        let agent_account = Account::service("keyroster-agent")?;
+        Account::service("keyroster-lookup")?;
+        for part in [STATE, RUN] {
+            agent_account.own(&dir.dir(part, 0o700)?)?;
+        }
+        std::fs::set_permissions(
+            dir.path().join(RUN),
+            std::os::unix::fs::PermissionsExt::from_mode(0o755),
+        )
+        .map_err(|error| Failure::io("set the mode of", dir.path(), &error))?;
+        self.write_configuration(&dir)?;
+        self.enroll(&dir, &agent_account)?;
+        let agent = match self.way {
+            Way::Agent => Some(start_agent(&dir)?),
+            Way::Direct => None,
+        };
+        let sshd = Sshd::builder()
+            .config(&self.sshd_lines)
+            .config(&self.key_command(&dir)?)
+            .start()?;
+        Ok(Host {
+            name: self.name.to_owned(),
+            dir,
+            agent,
+            sshd,
+        })
+    }
+
+    fn write_configuration(&self, dir: &RootDir) -> Result {
+        let path = dir.path().display();
+        dir.file(
+            AGENT_CONFIG,
+            format!(
+                "server = \"{}\"\nstate-dir = \"{path}/{STATE}\"\nsocket = \"{path}/{RUN}/agent.sock\"\n\
+                 poll-interval-seconds = 1\nlog = \"stderr\"\n",
+                self.server.url()
+            ),
+            0o644,
+        )?;
+        let agent = dir.install("keyroster-agent")?;
+        dir.file(
+            "lookup.conf",
+            format!(
+                "authorized_keys: {}\nagent_socket: {path}/{RUN}/agent.sock\ndirect_program: {}\n\
+                 direct_config: {path}/{AGENT_CONFIG}\n",
+                self.chain,
+                agent.display()
+            ),
+            0o644,
+        )?;
+        Ok(())
+    }
+
+    fn enroll(&self, dir: &RootDir, agent: &Account) -> Result {
+        let token = self.server.enrolment_token(self.group)?;
+        let token_file = dir.file("enrolment-token", token, 0o600)?;
+        agent.own(&token_file)?;
+        Program::keyroster("keyroster-agent")?
+            .user(agent)
+            .args([
+                "enroll",
+                "--server",
+                &self.server.url(),
+                "--name",
+                self.name,
+                "--token-file",
+            ])
+            .arg(&token_file)
+            .arg("--config")
+            .arg(dir.path().join(AGENT_CONFIG))
+            .finish()?
+            .success("keyroster-agent enroll")?;
+        Ok(())
+    }
+
+    fn key_command(&self, dir: &RootDir) -> Result<String> {
+        let lookup = install_lookup(dir)?;
+        let user = match self.way {
+            Way::Agent => "keyroster-lookup",
+            Way::Direct => "keyroster-agent",
+        };
+        Ok(format!(
+            "AuthorizedKeysFile none\n\
+             AuthorizedKeysCommand {} keys --user=%u --uid=%U --type=%t --key=%k --fingerprint=%f --config={}/lookup.conf\n\
+             AuthorizedKeysCommandUser {user}\n",
+            lookup.display(),
+            dir.path().display()
+        ))
+    }
+}
+
+fn start_agent(dir: &RootDir) -> Result<Running> {
+    let mut agent = Program::at(&PathBuf::from(dir.path()).join("keyroster-agent"))
+        .user(&Account::service("keyroster-agent")?)
+        .args(["run", "--config"])
+        .arg(dir.path().join(AGENT_CONFIG))
+        .spawn()?;
+    agent.wait_for_line("ready")?;
+    Ok(agent)
+}
+
+const AGENT_CONFIG: &str = "agent.toml";
+const STATE: &str = "state";
+const RUN: &str = "run";
+/// The longest that a change on the key server may take to show in a login: many polls of one second.
+const CHANGE_LIMIT: Duration = Duration::from_secs(30);
