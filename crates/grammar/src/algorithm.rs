@@ -1,7 +1,8 @@
 //! The names that a line may give to a key.
 //!
-//! One flat, closed enum and one table: sshd decides by comparing whole names, and so do we. Names of signature
-//! algorithms (`rsa-sha2-512` and its like) are not names of keys and are absent on purpose.
+//! One flat, closed enum and one table: sshd decides by comparing whole names, and so do we. The names of signature
+//! algorithms (`rsa-sha2-512` and its like) name no key, but sshd 9.2 takes them in a line, where they stand for the key's
+//! own name: [`Algorithm::from_line_name`] knows them, [`Algorithm::from_name`] does not, and none is ever printed.
 
 use std::fmt;
 
@@ -63,6 +64,16 @@ impl Algorithm {
         Self::ALL
             .into_iter()
             .find(|algorithm| algorithm.as_str() == name)
+    }
+
+    /// The algorithm that the first word of a line stands for: its own name, or that of a signature algorithm of its.
+    #[must_use]
+    pub fn from_line_name(name: &str) -> Option<Self> {
+        match name {
+            "rsa-sha2-256" | "rsa-sha2-512" => Some(Self::Rsa),
+            "webauthn-sk-ecdsa-sha2-nistp256@openssh.com" => Some(Self::SkEcdsaP256),
+            _ => Self::from_name(name),
+        }
     }
 
     /// The name, as it stands in a line and inside the blob.

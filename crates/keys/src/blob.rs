@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use keyroster_grammar::{Algorithm, algorithm, base64};
+use keyroster_grammar::{Algorithm, LineKey, LineReason, algorithm, base64};
 use ssh_key::HashAlg;
 use ssh_key::public::KeyData;
 use thiserror::Error;
@@ -108,6 +108,23 @@ impl KeyBlob {
     #[must_use]
     pub const fn is_security_key(&self) -> bool {
         self.algorithm.is_security_key()
+    }
+}
+
+impl TryFrom<&LineKey> for KeyBlob {
+    type Error = BlobError;
+
+    fn try_from(key: &LineKey) -> Result<Self, BlobError> {
+        Self::parse(key.algorithm().as_str(), key.base64())
+    }
+}
+
+/// Fails for what can't be the key of a line: a certificate, or an RSA key of a size that sshd does not read.
+impl TryFrom<&KeyBlob> for LineKey {
+    type Error = LineReason;
+
+    fn try_from(blob: &KeyBlob) -> Result<Self, LineReason> {
+        Self::parse(blob.algorithm.as_str(), &blob.base64)
     }
 }
 
@@ -241,6 +258,21 @@ mod tests {
             KeyBlob::parse(algorithm, &"A".repeat(MAX_BLOB_BYTES + 4)),
             Err(BlobError::TooLong)
         );
+    }
+
+    #[test]
+    fn every_plain_key_goes_into_a_line_and_comes_back() {
+        for (line, _) in testing::KEYS_AND_FINGERPRINTS {
+            let (algorithm, body) = testing::split(line);
+            let blob = KeyBlob::parse(algorithm, body).unwrap();
+            match LineKey::try_from(&blob) {
+                Ok(key) => assert_eq!(KeyBlob::try_from(&key), Ok(blob)),
+                Err(reason) => assert_eq!(
+                    (blob.is_certificate(), reason),
+                    (true, LineReason::Certificate)
+                ),
+            }
+        }
     }
 
     #[test]

@@ -16,7 +16,7 @@ mod testing;
 pub use blob::{BlobError, KeyBlob};
 pub use fingerprint::{Fingerprint, FingerprintError};
 pub use keyroster_grammar as line;
-pub use keyroster_grammar::Algorithm;
+pub use keyroster_grammar::{Algorithm, AuthorizedKey, KeyOptions, LineKey};
 pub use names::{AccountName, GroupName, HostName, NameError, UserName};
 pub use pasted::{PastedKey, PastedKeyError, parse_public_key};
 pub use policy::{KeyPolicy, PolicyViolation};
