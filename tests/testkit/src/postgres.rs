@@ -29,6 +29,11 @@ pub struct Postgres {
 }
 
 impl Postgres {
+    /// Whether the programs of a server are there.
+    pub fn is_installed() -> bool {
+        installed_programs().is_ok()
+    }
+
     /// The shared server if one is named in the environment, else a new one.
     pub fn start() -> Result<Self> {
         let programs = installed_programs()?;

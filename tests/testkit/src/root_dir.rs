@@ -59,8 +59,14 @@ impl RootDir {
 
     /// Copies one of our built programs here, executable by all.
     pub fn install(&self, program: &str) -> Result<PathBuf> {
-        let (from, to) = (binary(program)?, self.path.join(program));
-        fs::copy(&from, &to).map_err(|error| Failure::io("copy", &from, &error))?;
+        self.install_file(&binary(program)?)
+    }
+
+    /// Copies a program from where it lies, executable by all.
+    pub fn install_file(&self, from: &Path) -> Result<PathBuf> {
+        let name = from.file_name().unwrap_or_default();
+        let to = self.path.join(name);
+        fs::copy(from, &to).map_err(|error| Failure::io("copy", from, &error))?;
         set_mode(&to, 0o755)?;
         Ok(to)
     }

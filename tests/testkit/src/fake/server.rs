@@ -134,7 +134,7 @@ fn serve(socket: TcpStream, shared: &Shared) -> io::Result<()> {
 }
 
 /// Closes so that the answer arrives: a socket closed over unread bytes, such as a request's body, would reset it away.
-fn linger(mut socket: &TcpStream) -> io::Result<()> {
+fn linger(socket: &TcpStream) -> io::Result<()> {
     socket.shutdown(Shutdown::Write)?;
     socket.set_read_timeout(Some(LINGER_LIMIT))?;
     io::copy(&mut socket.take(LINGER_BYTES), &mut io::sink()).map(drop)
