@@ -124,12 +124,11 @@ fn classify(err: &reqwest::Error) -> Transport {
 }
 
 fn is_tls(err: &(dyn std::error::Error + 'static)) -> bool {
-    // An I/O error hands out its inner error's source as its own, so the inner one is asked for by hand.
-    err.is::<rustls::Error>()
-        || err
-            .downcast_ref::<std::io::Error>()
-            .and_then(std::io::Error::get_ref)
-            .is_some_and(|inner| inner.is::<rustls::Error>())
+    // An I/O error passes over its inner error when it is asked for its source, so that one is asked for by hand.
+    let inner = err
+        .downcast_ref::<std::io::Error>()
+        .and_then(std::io::Error::get_ref);
+    err.is::<rustls::Error>() || inner.is_some_and(|inner| is_tls(inner))
 }
 
 fn is_incomplete(err: &reqwest::Error) -> bool {

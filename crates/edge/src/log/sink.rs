@@ -26,7 +26,7 @@ impl Sink {
         }
     }
 
-    fn to_syslog(&mut self, facility: Facility, socket: PathBuf, level: Level, line: &str) {
+    fn send_syslog(&mut self, facility: Facility, socket: PathBuf, level: Level, line: &str) {
         // Once with what is connected, once more with a new connection: the receiver may have been restarted.
         for _ in 0..2 {
             if self.syslog.is_none() {
@@ -60,7 +60,7 @@ impl WriteLine for Sink {
             Destination::Stderr => drop(writeln!(std::io::stderr().lock(), "{line}")),
             Destination::Syslog { facility, socket } => {
                 let (facility, socket) = (*facility, socket.clone());
-                self.to_syslog(facility, socket, level, line);
+                self.send_syslog(facility, socket, level, line);
             }
         }
     }
