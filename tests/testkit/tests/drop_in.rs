@@ -1,5 +1,10 @@
 //! The shipped drop-ins, judged by the installed sshd.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a fixture that fails says why by panicking"
+)]
+
 use std::fs;
 use std::path::Path;
 
