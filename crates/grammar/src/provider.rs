@@ -13,7 +13,7 @@ use crate::base64;
 use crate::comment::Comment;
 use crate::error::{LineError, RenderError};
 use crate::key::Fields;
-use crate::line::parse_line;
+use crate::line::{AuthorizedKey, parse_line};
 use crate::principals::parse_principal_line;
 
 /// The key that a client offered, as sshd hands it over in `%t` and `%k`.
@@ -75,6 +75,18 @@ impl OfferedKey {
             base64: base64::encode(signer),
         })
     }
+
+    /// Whether sshd would hold this line against what was offered.
+    #[must_use]
+    pub fn concerns(&self, line: &AuthorizedKey) -> bool {
+        let is_authority = line.options.cert_authority;
+        match self {
+            Self::Plain { algorithm, base64 } => {
+                !is_authority && line.algorithm() == *algorithm && line.base64() == base64
+            }
+            Self::SignedBy { base64 } => is_authority && line.base64() == base64,
+        }
+    }
 }
 
 /// Decides what becomes of one line of a provider's key command.
@@ -84,13 +96,7 @@ pub fn rerender_key_line(line: &[u8], offered: &OfferedKey, comment: &Comment) -
         Ok(None) => return Verdict::Skip,
         Err(error) => return Verdict::Refuse(Refusal::Line(error)),
     };
-    let concerns = match offered {
-        OfferedKey::Plain { algorithm, base64 } => {
-            !key.options.cert_authority && key.algorithm() == *algorithm && key.base64() == base64
-        }
-        OfferedKey::SignedBy { base64 } => key.options.cert_authority && key.base64() == base64,
-    };
-    if !concerns {
+    if !offered.concerns(&key) {
         return Verdict::Skip;
     }
     key.comment = comment.clone();
