@@ -1,0 +1,106 @@
+//! The edge: asking each kind of source.
+
+mod agent;
+mod child;
+mod command;
+mod direct;
+
+use keyroster_wire::{Answer, Question, Reason, Request, Response};
+
+use crate::args::Verb;
+use crate::chain::Source;
+use crate::check::{self, Expected};
+use crate::config::Config;
+use crate::deadline::{AGENT_WITHIN, COMMAND_WITHIN, DIRECT_WITHIN, Deadline};
+use crate::outcome::{Evidence, Finding, Outcome, Why};
+
+/// Asks sources one question.
+pub(crate) struct Asker<'a> {
+    /// Where the sources are.
+    pub(crate) config: &'a Config,
+    /// Which of sshd's two commands this is.
+    pub(crate) verb: Verb,
+    /// The question.
+    pub(crate) question: Question<'a>,
+    /// What the lines of an answer must be.
+    pub(crate) expected: &'a Expected,
+    /// The end of the time for all of them.
+    pub(crate) deadline: Deadline,
+}
+
+impl Asker<'_> {
+    /// Asks `source`.
+    pub(crate) fn ask(&self, source: &Source) -> Outcome {
+        if self.deadline.has_passed() {
+            return Outcome::bare(Finding::TryAgain, Why::NoTime);
+        }
+        match source {
+            Source::Agent => self.key_server(|request| {
+                agent::exchange(self.config, request, self.deadline.at_most(AGENT_WITHIN))
+            }),
+            Source::Direct => self.key_server(|request| {
+                direct::exchange(self.config, request, self.deadline.at_most(DIRECT_WITHIN))
+            }),
+            Source::Command(program) => command::ask(
+                program,
+                self.question.account,
+                self.expected,
+                self.deadline.at_most(COMMAND_WITHIN),
+            ),
+        }
+    }
+
+    fn key_server(&self, exchange: impl FnOnce(&[u8]) -> Result<Vec<u8>, Why>) -> Outcome {
+        let request = match self.verb {
+            Verb::Keys => Request::Keys(self.question),
+            Verb::Principals => Request::Principals(self.question),
+        };
+        let Ok(request) = request.encode() else {
+            return Outcome::bare(Finding::Unavailable, Why::Request);
+        };
+        match exchange(&request) {
+            Ok(frame) => interpret(&frame, self.expected),
+            Err(why) => Outcome::bare(undecided(why), why),
+        }
+    }
+}
+
+/// Whether a source that could not decide is worth another attempt.
+const fn undecided(why: Why) -> Finding {
+    match why {
+        Why::Deadline | Why::NoTime | Why::Said(Reason::Busy) => Finding::TryAgain,
+        _ => Finding::Unavailable,
+    }
+}
+
+/// What the frame of a response means for the offered key. The key server is trusted, its responses are checked all the
+/// same: one line that is not for the offered key and nothing of it is used.
+fn interpret(frame: &[u8], expected: &Expected) -> Outcome {
+    let Ok(Response {
+        answer,
+        epoch,
+        revision,
+        staleness_ms,
+        reason,
+    }) = Response::decode(frame)
+    else {
+        return Outcome::bare(Finding::Unavailable, Why::Protocol);
+    };
+    let (finding, why) = match answer {
+        Answer::Found(lines) => match check::own_lines(&lines, expected) {
+            Some(lines) => (Finding::Found(lines), Why::Said(reason)),
+            None => (Finding::Unavailable, Why::ForeignLine),
+        },
+        Answer::None => (Finding::None, Why::Said(reason)),
+        Answer::Unavailable => (undecided(Why::Said(reason)), Why::Said(reason)),
+    };
+    Outcome {
+        finding,
+        evidence: Evidence {
+            why,
+            revision: Some((epoch, revision)),
+            staleness_ms,
+            skipped: 0,
+        },
+    }
+}
