@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::ModelError;
 use crate::command::check_quotable;
@@ -49,15 +49,23 @@ impl Environment {
         self.0.get(name).map(|value| &**value)
     }
 
-    /// The variables of both. The error is the first name that they give different values to.
-    pub fn union(&self, other: &Self) -> Result<Self, Box<str>> {
-        let differs = |name: &str, value: &str| self.get(name).is_some_and(|own| own != value);
-        match other.iter().find(|(name, value)| differs(name, value)) {
-            Some((name, _)) => Err(name.into()),
+    /// The variables of all. The error is the first name, in order of names, that two of them give different values to.
+    pub fn union<'a>(all: impl IntoIterator<Item = &'a Self>) -> Result<Self, Box<str>> {
+        let mut union: BTreeMap<&Box<str>, &Box<str>> = BTreeMap::new();
+        let mut conflicts = BTreeSet::new();
+        for (name, value) in all.into_iter().flat_map(|environment| &environment.0) {
+            if union
+                .insert(name, value)
+                .is_some_and(|other| other != value)
+            {
+                conflicts.insert(name);
+            }
+        }
+        match conflicts.first() {
+            Some(name) => Err((*name).clone()),
             None => Ok(Self(
-                self.0
-                    .iter()
-                    .chain(&other.0)
+                union
+                    .into_iter()
                     .map(|(n, v)| (n.clone(), v.clone()))
                     .collect(),
             )),
@@ -140,14 +148,15 @@ mod tests {
     }
 
     #[test]
-    fn a_union_refuses_two_values_for_one_name() {
-        let union = variables(&["A=1", "B=2"])
-            .union(&variables(&["B=2", "C=3"]))
-            .unwrap();
-        assert_eq!(union, variables(&["A=1", "B=2", "C=3"]));
+    fn a_union_refuses_two_values_for_one_name_and_names_the_first_in_any_order() {
+        let [a, b, c] =
+            [&["A=1", "B=2", "Z=1"][..], &["B=2", "Z=2"], &["A=3", "C=3"]].map(variables);
         assert_eq!(
-            variables(&["A=1"]).union(&variables(&["A=2"])),
-            Err("A".into())
+            Environment::union([&b, &c]).unwrap(),
+            variables(&["A=3", "B=2", "C=3", "Z=2"])
         );
+        for order in [[&a, &b, &c], [&c, &b, &a], [&b, &a, &c]] {
+            assert_eq!(Environment::union(order), Err("A".into()));
+        }
     }
 }

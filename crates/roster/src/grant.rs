@@ -72,18 +72,30 @@ pub enum GrantState {
     },
 }
 
-/// How a grant stands at a moment.
+/// How a grant stands at a moment, with the moment that it hangs on.
 #[must_use]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Standing {
     /// It holds.
-    Holds,
+    Holds {
+        /// When it ends, if that is known.
+        until: Option<Timestamp>,
+    },
     /// It does not hold yet.
-    NotYet,
+    NotYet {
+        /// When it begins.
+        from: Timestamp,
+    },
     /// It no longer holds.
-    Over,
+    Over {
+        /// When it ended.
+        since: Timestamp,
+    },
     /// It was taken back.
-    Revoked,
+    Revoked {
+        /// When.
+        at: Timestamp,
+    },
 }
 
 impl Grant {
@@ -111,15 +123,22 @@ impl Grant {
 
     /// How the grant stands at a moment. It holds from `not_before` on and ends at `until`.
     pub fn standing(&self, now: Timestamp) -> Standing {
-        if let GrantState::Revoked { .. } = self.state {
-            Standing::Revoked
-        } else if self.until.is_some_and(|until| until <= now) {
-            Standing::Over
-        } else if self.not_before.is_some_and(|not_before| now < not_before) {
-            Standing::NotYet
-        } else {
-            Standing::Holds
+        match (self.state, self.until, self.not_before) {
+            (GrantState::Revoked { at }, _, _) => Standing::Revoked { at },
+            (_, Some(until), _) if until <= now => Standing::Over { since: until },
+            (_, _, Some(from)) if now < from => Standing::NotYet { from },
+            (_, until, _) => Standing::Holds { until },
         }
+    }
+
+    /// Whether the grant may hold at a moment from now on.
+    pub(crate) fn may_still_hold(&self, now: Timestamp) -> bool {
+        self.state == GrantState::Active && self.until.is_none_or(|until| until > now)
+    }
+
+    /// Whether the grant holds at a moment.
+    pub(crate) fn holds(&self, now: Timestamp) -> bool {
+        matches!(self.standing(now), Standing::Holds { .. })
     }
 }
 
