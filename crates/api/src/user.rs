@@ -42,6 +42,9 @@ pub struct AddUser {
 pub struct ChangeUser {
     /// `active`, `suspended` or `terminated`; a terminated user stays so.
     pub state: String,
+    /// Why, for the audit log; 512 bytes at most.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
 }
 
 impl From<&User> for UserView {
