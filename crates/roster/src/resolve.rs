@@ -104,4 +104,6 @@ fn concerns(roster: &Roster, grant: &Grant, user: &UserName) -> bool {
 }
 
 #[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod tests;
