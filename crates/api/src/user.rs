@@ -1,9 +1,11 @@
 //! Users: persons and service identities that own keys.
 
-use keyroster_roster::{Timestamp, User, UserKind, UserState};
+use keyroster_roster::{Timestamp, User, UserKind};
 use serde::{Deserialize, Serialize};
 
 use crate::time;
+
+pub use keyroster_roster::UserState;
 
 /// A user as the key server tells it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
