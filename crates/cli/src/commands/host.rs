@@ -1,0 +1,104 @@
+//! `keyroster host`: enrolled machines.
+
+use clap::{Args, Subcommand};
+use keyroster_api::enroll::{AddEnrolmentToken, MAX_TTL_S};
+use keyroster_api::time;
+use keyroster_keys::{GroupName, HostName};
+
+use crate::exit::Exit;
+use crate::failure::{Failure, Result};
+use crate::report::{People, Report};
+use crate::session::Session;
+use crate::span::{Span, seconds_text};
+use crate::table::Table;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum HostVerb {
+    /// List all hosts
+    List,
+    /// Show a host
+    Show {
+        /// The host's name or id
+        host: HostName,
+    },
+    /// Take a host out: from now on it gets no answers
+    Remove {
+        /// The host's name or id
+        host: HostName,
+    },
+    /// Make a token with which one host can enrol
+    EnrollToken(EnrollTokenArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct EnrollTokenArgs {
+    /// The host group that the host will be in
+    #[arg(long)]
+    group: GroupName,
+    /// How long the token is valid: a span of an hour at most
+    #[arg(long, value_name = "SPAN", default_value = "1h")]
+    ttl: Span,
+}
+
+pub(crate) async fn run(verb: HostVerb, session: &Session) -> Result<Report> {
+    match verb {
+        HostVerb::List => list(session).await,
+        HostVerb::Show { host } => show(&host, session).await,
+        HostVerb::Remove { host } => remove(&host, session).await,
+        HostVerb::EnrollToken(args) => enroll_token(args, session).await,
+    }
+}
+
+async fn list(session: &Session) -> Result<Report> {
+    let hosts = session.client()?.hosts(&session.progress("hosts")).await?;
+    let mut table = Table::list(&["NAME", "HOST GROUPS", "STATE", "ENROLLED"]);
+    for host in &hosts {
+        let enrolled = time::to_rfc3339(host.enrolled_at);
+        table.row([
+            host.name.as_str(),
+            &host.groups.join(","),
+            &host.state,
+            &enrolled,
+        ]);
+    }
+    Report::new(&hosts, People::List(table))
+}
+
+async fn show(name: &HostName, session: &Session) -> Result<Report> {
+    let host = session.client()?.host(name).await?;
+    let mut table = Table::object();
+    table
+        .row(["name", &host.name])
+        .row(["id", &host.id])
+        .row(["host groups", &host.groups.join(",")])
+        .row(["state", &host.state])
+        .row(["enrolled", &time::to_rfc3339(host.enrolled_at)]);
+    Report::new(&host, People::Object(table))
+}
+
+async fn remove(host: &HostName, session: &Session) -> Result<Report> {
+    let written = session.client()?.remove_host(host).await?;
+    Report::confirm(
+        &written,
+        format!("removed host \"{host}\" at revision {}", written.revision),
+    )
+}
+
+async fn enroll_token(args: EnrollTokenArgs, session: &Session) -> Result<Report> {
+    if args.ttl.seconds() > MAX_TTL_S {
+        let what = format!("an enrolment token can't be valid for {}", args.ttl);
+        let hint = format!("give --ttl {} or less", seconds_text(MAX_TTL_S));
+        return Err(Failure::new(Exit::Usage, what).hint(hint));
+    }
+    let body = AddEnrolmentToken {
+        host_group: args.group.to_string(),
+        ttl_s: Some(args.ttl.seconds()),
+    };
+    let new = session.client()?.add_enrolment_token(&body).await?;
+    let until = time::to_rfc3339(new.expires_at);
+    let report = Report::secret(&new, &new.token)?;
+    Ok(report.note(format!(
+        "it enrols one host into host group \"{}\" until {until}: keyroster-agent enroll",
+        args.group
+    )))
+}

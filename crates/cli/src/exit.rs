@@ -1,0 +1,36 @@
+//! Exit codes: those of sysexits, so that a script can tell "not now" from "not you" without reading the text.
+
+/// How a run ends when it does not succeed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Exit {
+    /// The key server understood and said no: no such object, it exists already, its state does not allow it.
+    Refused = 1,
+    /// The command line is wrong.
+    Usage = 64,
+    /// What was given can't be used: a key, an option, an audit log whose chain is broken.
+    Data = 65,
+    /// A file that was named can't be read.
+    NoInput = 66,
+    /// The key server can't be reached or failed.
+    Unavailable = 69,
+    /// The answer could not be written.
+    Io = 74,
+    /// Try again later: too many requests, or it took too long.
+    TempFail = 75,
+    /// What answered does not speak the API.
+    Protocol = 76,
+    /// No valid token, or its role does not allow this.
+    NoPermission = 77,
+    /// The configuration is missing, wrong, or open to others.
+    Config = 78,
+}
+
+impl Exit {
+    pub(crate) const fn code(self) -> u8 {
+        self as u8
+    }
+}
+
+/// The run did what was asked.
+pub(crate) const SUCCESS: u8 = 0;

@@ -1,0 +1,78 @@
+//! One run of the program: what was said on the way in, and the connection that comes of it.
+
+use std::path::PathBuf;
+
+use keyroster_api::Timestamp;
+
+use crate::args::GlobalOptions;
+use crate::client::Client;
+use crate::config::Config;
+use crate::environment::Environment;
+use crate::failure::Result;
+use crate::progress::Progress;
+use crate::settings::{self, Settings};
+
+/// Options, environment and moment of this run.
+#[derive(Debug)]
+pub(crate) struct Session {
+    options: GlobalOptions,
+    environment: Environment,
+    now: Timestamp,
+}
+
+impl Session {
+    pub(crate) fn new(options: GlobalOptions, environment: Environment, now: Timestamp) -> Self {
+        Self {
+            options,
+            environment,
+            now,
+        }
+    }
+
+    /// The moment of this run.
+    pub(crate) const fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    /// Where the configuration file is.
+    pub(crate) fn config_path(&self) -> Result<PathBuf> {
+        settings::config_path(&self.options, &self.environment)
+    }
+
+    /// What flags, environment and file say together.
+    pub(crate) fn settings(&self) -> Result<Settings> {
+        let config = Config::load(&self.config_path()?)?;
+        Settings::gather(&self.options, &self.environment, config)
+    }
+
+    /// The same for a login, which replaces the file: its token is not used, and where the server is named elsewhere, a file
+    /// that can't be used is no obstacle.
+    pub(crate) fn login_settings(&self) -> Result<Settings> {
+        let named = self.options.server.is_some() || self.environment.server.is_some();
+        let config = match Config::load(&self.config_path()?) {
+            Ok(config) => Config {
+                token: None,
+                ..config
+            },
+            Err(_) if named => Config::default(),
+            Err(failure) => return Err(failure),
+        };
+        Settings::gather(&self.options, &self.environment, config)
+    }
+
+    /// The key server, with CA and token known.
+    pub(crate) fn client(&self) -> Result<Client> {
+        let settings = self.settings()?;
+        Client::new(settings.server()?, settings.ca()?, settings.token()?)
+    }
+
+    /// Progress of long work, unless quiet was asked for.
+    pub(crate) fn progress(&self, what: &'static str) -> Progress {
+        Progress::begin(!self.options.quiet, what)
+    }
+
+    /// Whether the answer is for programs.
+    pub(crate) const fn json(&self) -> bool {
+        self.options.json
+    }
+}
