@@ -1,6 +1,7 @@
 //! A real sshd on loopback.
 
 use std::fs;
+use std::io::{Read, Seek, SeekFrom};
 use std::net::TcpStream;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -50,6 +51,21 @@ impl Sshd {
     /// What it has logged up to now, at level VERBOSE.
     pub fn log(&self) -> String {
         fs::read_to_string(self.dir().join(LOG_FILE)).unwrap_or_default()
+    }
+
+    /// How many bytes it has logged up to now.
+    pub fn log_size(&self) -> u64 {
+        fs::metadata(self.dir().join(LOG_FILE)).map_or(0, |metadata| metadata.len())
+    }
+
+    /// What it has logged behind the first `size` bytes: a login of many can be told from those before it.
+    pub fn log_from(&self, size: u64) -> String {
+        let mut bytes = Vec::new();
+        if let Ok(mut file) = fs::File::open(self.dir().join(LOG_FILE)) {
+            let _ = file.seek(SeekFrom::Start(size));
+            let _ = file.read_to_end(&mut bytes);
+        }
+        String::from_utf8_lossy(&bytes).into_owned()
     }
 
     /// What `sshd -T -C …` says that it would do for a connection, lower-case keywords, one a line.

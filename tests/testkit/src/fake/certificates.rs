@@ -32,6 +32,13 @@ pub struct Identity {
     pub(crate) key: PrivateKeyDer<'static>,
 }
 
+impl Identity {
+    /// The certificate and the key, for a TLS server of the caller's.
+    pub fn into_parts(self) -> (CertificateDer<'static>, PrivateKeyDer<'static>) {
+        (self.certificate, self.key)
+    }
+}
+
 /// A certificate authority that issues whatever a test wants.
 pub struct TestCa {
     issuer: Issuer<'static, KeyPair>,
