@@ -1,0 +1,126 @@
+//! Whether it is the host agent that listens. The lookup believes nobody else, whatever they say.
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, chown};
+use std::process::{Child, Command, Stdio};
+
+use keyroster_testkit::until;
+
+use crate::keys;
+use crate::support::{Bench, LIMIT, NOBODY, assert_found, assert_unavailable, found};
+
+/// A bench whose host agent has its socket in a directory of its own, `run`, of this mode.
+fn bench(mode: u32) -> Bench {
+    let bench = Bench::new("");
+    let dir = bench.dir.dir("run", mode).unwrap();
+    bench.agent_saying(found(&[&keys::line()]));
+    fs::rename(bench.path("agent.sock"), dir.join("agent.sock")).unwrap();
+    write_configuration(&bench, "");
+    bench
+}
+
+fn write_configuration(bench: &Bench, settings: &str) {
+    let dir = bench.dir.path().display();
+    let text = format!("agent_socket: {dir}/run/agent.sock\nlog_socket: {dir}/log\n{settings}\n");
+    bench.dir.file("lookup.conf", text, 0o644).unwrap();
+}
+
+#[track_caller]
+fn assert_mistrusted(bench: &Bench) {
+    assert_unavailable(&bench.ask());
+    let message = bench.logged_once();
+    assert!(message.contains("reason=peer-mistrusted"), "{message}");
+}
+
+#[test]
+fn a_socket_in_root_s_directory_is_believed() {
+    assert_found(&bench(0o755).ask(), &format!("{}\n", keys::line()));
+}
+
+#[test]
+fn a_socket_in_a_directory_that_others_can_write_is_mistrusted() {
+    for mode in [0o775, 0o757, 0o1777] {
+        assert_mistrusted(&bench(mode));
+    }
+}
+
+#[test]
+fn a_socket_whose_owner_and_whose_directory_s_owner_are_two_strangers_is_mistrusted() {
+    let bench = bench(0o755);
+    chown(bench.path("run"), Some(1234), None).unwrap();
+    chown(bench.path("run/agent.sock"), Some(1235), None).unwrap();
+    assert_mistrusted(&bench);
+}
+
+#[test]
+fn a_process_that_listens_on_a_socket_of_another_owner_is_mistrusted() {
+    let bench = bench(0o755);
+    chown(bench.path("run/agent.sock"), Some(1234), None).unwrap();
+    assert_mistrusted(&bench);
+}
+
+#[test]
+fn a_file_in_the_socket_s_place_is_mistrusted() {
+    let bench = bench(0o755);
+    fs::remove_file(bench.path("run/agent.sock")).unwrap();
+    fs::write(bench.path("run/agent.sock"), "").unwrap();
+    assert_mistrusted(&bench);
+}
+
+#[test]
+fn a_host_agent_of_the_lookup_s_own_user_is_believed_only_where_that_is_configured() {
+    let bench = Bench::new("");
+    let dir = bench.dir.dir("run", 0o755).unwrap();
+    chown(&dir, Some(NOBODY), Some(NOBODY)).unwrap();
+    let mut listener = listen_as_nobody(&bench);
+    write_configuration(&bench, "");
+    assert_mistrusted(&bench);
+    write_configuration(&bench, "agent_own_uid: allow");
+    assert_found(&bench.ask(), &format!("{}\n", keys::line()));
+    listener.kill().unwrap();
+    listener.wait().unwrap();
+}
+
+/// Another process, as nobody, that listens and answers found: `SO_PEERCRED` names the one who listens.
+fn listen_as_nobody(bench: &Bench) -> Child {
+    let script = r#"
+        use IO::Socket::UNIX;
+        $SIG{PIPE} = "IGNORE";
+        my ($path, $response) = @ARGV;
+        my $socket = IO::Socket::UNIX->new(Local => $path, Listen => 8) or die "$path: $!";
+        chmod 0666, $path;
+        while (my $peer = $socket->accept) {
+            sysread $peer, my $request, 65536;
+            syswrite $peer, pack "H*", $response;
+            close $peer;
+        }
+    "#;
+    let response: String = found(&[&keys::line()])
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    let path = bench.path("run/agent.sock");
+    let mut command = Command::new("setpriv");
+    command.args([
+        "--reuid=65534",
+        "--regid=65534",
+        "--clear-groups",
+        "perl",
+        "-e",
+        script,
+    ]);
+    let child = command
+        .arg(&path)
+        .arg(response)
+        .stdin(Stdio::null())
+        .spawn()
+        .unwrap();
+    let is_open = || {
+        let mode = fs::metadata(&path)
+            .ok()
+            .map(|metadata| metadata.permissions().mode() & 0o777);
+        Ok((mode == Some(0o666)).then_some(()))
+    };
+    until("the socket to be open", LIMIT, is_open).unwrap();
+    child
+}
