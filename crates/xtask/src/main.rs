@@ -1,2 +1,27 @@
-//! The program.
-fn main() {}
+//! `cargo xtask`: build, test, demonstrate and measure keyroster.
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a command for people at a terminal"
+)]
+
+mod accounts;
+mod advisories;
+mod arrows;
+mod bench;
+mod build;
+mod demo;
+mod files;
+mod install;
+mod openapi;
+mod root;
+mod shell;
+mod stage;
+mod steps;
+mod test;
+mod verb;
+mod workspace;
+
+fn main() -> std::process::ExitCode {
+    verb::main()
+}

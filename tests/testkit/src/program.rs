@@ -88,8 +88,13 @@ impl Program {
     }
 
     /// Runs it to its end.
-    pub fn finish(mut self) -> Result<Finished> {
-        finish(&mut self.0, RUN_LIMIT)
+    pub fn finish(self) -> Result<Finished> {
+        self.finish_within(RUN_LIMIT)
+    }
+
+    /// Runs it to its end, which may take this long.
+    pub fn finish_within(mut self, limit: Duration) -> Result<Finished> {
+        finish(&mut self.0, limit)
     }
 
     /// Starts it and goes on; standard output and standard error are both captured as they come.

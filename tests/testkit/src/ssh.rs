@@ -32,6 +32,13 @@ impl Ssh {
         }
     }
 
+    /// Connects to this port instead of sshd's first.
+    #[must_use]
+    pub fn port(mut self, port: u16) -> Self {
+        self.port = port;
+        self
+    }
+
     /// Offers this key; several are offered in order.
     #[must_use]
     pub fn key(self, key: &SshKey) -> Self {

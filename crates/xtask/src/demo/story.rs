@@ -1,0 +1,108 @@
+//! What happens in the demo, step by step.
+
+use std::time::Duration;
+
+use keyroster_testkit::{Failure, Result, Ssh, until};
+
+use super::interrupt::Interrupt;
+use crate::stage::Stage;
+use crate::stage::acts::{self, HOST};
+use crate::steps::Steps;
+
+/// Plays the whole of it; whatever does not come out as it should is a failure.
+pub fn tell(stage: &mut Stage, steps: &mut Steps, interrupt: &Interrupt) -> Result {
+    for (what, act) in ACTS {
+        interrupt.check()?;
+        steps.tell(what, || act(stage))?;
+    }
+    Ok(())
+}
+
+type Act = fn(&mut Stage) -> Result;
+
+const ACTS: [(&str, Act); 12] = [
+    (
+        "keyroster-server init: data, CA, snapshot key, first admin token; on SQLite",
+        acts::init_server,
+    ),
+    ("keyroster-server run: HTTPS on loopback", acts::run_server),
+    (
+        "keyroster login: the CA is pinned by its fingerprint",
+        acts::log_in,
+    ),
+    (
+        "keyroster user add, key add: alice and her Ed25519 key",
+        acts::add_user,
+    ),
+    (
+        "keyroster host-group add, grant add: alice may log in on the group's hosts",
+        acts::add_grant,
+    ),
+    (
+        "keyroster host enroll-token; keyroster-agent enroll: this host joins the group",
+        acts::enrol,
+    ),
+    (
+        "keyroster-agent run: the signed snapshot is fetched and verified",
+        acts::run_agent,
+    ),
+    (
+        "sshd: unprivileged, with the shipped drop-in",
+        acts::run_sshd,
+    ),
+    (
+        "ssh: alice is let in, and no file on this host holds her key",
+        login_succeeds,
+    ),
+    ("keyroster explain: why that is so", explain),
+    ("keyroster key revoke", revoke),
+    ("ssh: the same key is refused", login_is_refused),
+];
+
+fn login_succeeds(stage: &mut Stage) -> Result {
+    let account = stage.login_account.name.as_str();
+    let login = ssh(stage)?.command("id -un").run()?;
+    if login.status.success() && login.stdout.trim_end() == account {
+        return Ok(());
+    }
+    Err(Failure::new(format!(
+        "alice was not let in: {}\n{}{}",
+        login.status, login.stdout, login.stderr
+    )))
+}
+
+fn explain(stage: &mut Stage) -> Result {
+    let target = format!("{}@{HOST}", stage.login_account.name);
+    let reasons = stage.keyroster(&["explain", &target, "--key", &stage.key.fingerprint()?])?;
+    for line in reasons.lines() {
+        println!("       {line}");
+    }
+    Ok(())
+}
+
+fn revoke(stage: &mut Stage) -> Result {
+    stage
+        .keyroster(&["key", "revoke", &stage.key.fingerprint()?])
+        .map(drop)
+}
+
+fn login_is_refused(stage: &mut Stage) -> Result {
+    until("the revoked key to be refused", REVOCATION_LIMIT, || {
+        let login = ssh(stage)?.run()?;
+        Ok(login
+            .stderr
+            .contains("Permission denied (publickey)")
+            .then_some(()))
+    })
+}
+
+fn ssh(stage: &Stage) -> Result<Ssh> {
+    let sshd = stage
+        .sshd
+        .as_ref()
+        .ok_or_else(|| Failure::new("sshd does not run"))?;
+    Ok(Ssh::to(sshd, &stage.login_account.name).key(&stage.key))
+}
+
+/// The longest that a revocation may take to reach this host: a poll of one second, and the login itself.
+const REVOCATION_LIMIT: Duration = Duration::from_secs(5);

@@ -1,0 +1,154 @@
+//! Installing what a fresh machine lacks.
+//!
+//! Whatever is there already is left alone, and found by its program rather than by its package, so that other systems
+//! than Debian work too once the programs are in place.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::Command;
+
+use keyroster_testkit::{Failure, Postgres, Result, require_root};
+
+use crate::shell;
+use crate::workspace::Workspace;
+
+/// A program that Debian packages.
+#[derive(Debug, Clone, Copy)]
+pub enum Tool {
+    /// The client.
+    Ssh,
+    /// The server.
+    Sshd,
+    /// The database server.
+    Postgres,
+    /// Judges units, and the files for accounts and directories.
+    Systemd,
+    /// Checks shell scripts.
+    Shellcheck,
+    /// Counts instructions.
+    Valgrind,
+    /// The C compiler of the reference programs.
+    Cc,
+}
+
+impl Tool {
+    fn package(self) -> &'static str {
+        match self {
+            Self::Ssh => "openssh-client",
+            Self::Sshd => "openssh-server",
+            Self::Postgres => "postgresql",
+            Self::Systemd => "systemd",
+            Self::Shellcheck => "shellcheck",
+            Self::Valgrind => "valgrind",
+            Self::Cc => "gcc",
+        }
+    }
+
+    fn is_there(self) -> bool {
+        match self {
+            Self::Ssh => in_path("ssh") && in_path("ssh-keygen"),
+            Self::Sshd => Path::new("/usr/sbin/sshd").exists(),
+            Self::Postgres => Postgres::is_installed(),
+            Self::Systemd => in_path("systemd-analyze") && in_path("systemd-sysusers"),
+            Self::Shellcheck => in_path("shellcheck"),
+            Self::Valgrind => in_path("valgrind"),
+            Self::Cc => in_path("cc"),
+        }
+    }
+}
+
+/// Installs the packages of those tools that are missing.
+pub fn packages(tools: &[Tool]) -> Result {
+    let missing: Vec<&str> = tools
+        .iter()
+        .filter(|tool| !tool.is_there())
+        .map(|tool| tool.package())
+        .collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    if !in_path("apt-get") {
+        return Err(Failure::new(format!(
+            "missing: {}\nhint: install what provides them",
+            missing.join(", ")
+        )));
+    }
+    require_root()?;
+    println!("installing {}", missing.join(", "));
+    let _no_services = NoServices::begin()?;
+    shell::run(apt().args(["update", "-qq"]))?;
+    shell::run(
+        apt()
+            .args(["install", "-y", "-qq", "--no-install-recommends"])
+            .args(&missing),
+    )
+}
+
+/// Installs a cargo subcommand at this version unless some version of it is there.
+pub fn cargo_tool(workspace: &Workspace, name: &str, version: &str) -> Result {
+    if shell::succeeds(workspace.cargo().args([name, "--version"])) {
+        return Ok(());
+    }
+    println!("installing cargo-{name} {version}");
+    let mut command = workspace.cargo();
+    command.args([
+        "install",
+        "--locked",
+        &format!("cargo-{name}"),
+        "--version",
+        version,
+    ]);
+    // It runs for a second and compiles for minutes: optimising it is not worth its while.
+    command
+        .env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "1")
+        .env("CARGO_PROFILE_RELEASE_LTO", "off");
+    command
+        .env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16")
+        .env("CARGO_PROFILE_RELEASE_DEBUG", "0");
+    shell::run(&mut command)
+}
+
+/// While it lives, no package that is installed starts its service: the tests start their own, on their own ports.
+struct NoServices {
+    own: bool,
+}
+
+impl NoServices {
+    fn begin() -> Result<Self> {
+        let path = Path::new(POLICY);
+        if path.exists() {
+            return Ok(Self { own: false });
+        }
+        fs::write(path, "#!/bin/sh\nexit 101\n")
+            .and_then(|()| fs::set_permissions(path, fs::Permissions::from_mode(0o755)))
+            .map_err(|error| Failure::io("write", path, &error))?;
+        Ok(Self { own: true })
+    }
+}
+
+impl Drop for NoServices {
+    fn drop(&mut self) {
+        if self.own {
+            let _ = fs::remove_file(POLICY);
+        }
+    }
+}
+
+fn apt() -> Command {
+    let mut command = Command::new("apt-get");
+    command.env("DEBIAN_FRONTEND", "noninteractive");
+    command
+}
+
+fn in_path(program: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).any(|dir| dir.join(program).is_file())
+}
+
+/// Debian's maintainer scripts ask it before they start a service.
+const POLICY: &str = "/usr/sbin/policy-rc.d";
+/// The versions that are installed when there is none.
+pub const CARGO_DENY: &str = "0.20.2";
+/// The same for the test runner.
+pub const CARGO_NEXTEST: &str = "0.9.143";

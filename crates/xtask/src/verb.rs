@@ -1,0 +1,174 @@
+//! The command line: one verb and its few flags.
+//!
+//! Parsed by hand. This program is compiled before anything else on a fresh machine, and six verbs need no library.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use keyroster_testkit::{Failure, Result};
+
+use crate::workspace::Profile;
+use crate::{advisories, bench, build, demo, openapi, test};
+
+/// Does what the command line says, and tells how it went.
+pub fn main() -> ExitCode {
+    match Verb::parse(std::env::args().skip(1)).and_then(Verb::run) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("error: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// What to do.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Verb {
+    /// Build every program.
+    Build(Profile),
+    /// Check everything that is checked before a change lands.
+    Test,
+    /// Show the whole thing at work.
+    Demo(demo::Options),
+    /// Measure it.
+    Bench(bench::Options),
+    /// Write docs/openapi.json anew.
+    Openapi,
+    /// Ask the advisory database about our dependencies.
+    Advisories,
+    /// Say what there is.
+    Help,
+}
+
+impl Verb {
+    /// Reads the arguments after the program's name.
+    pub fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Self> {
+        let mut arguments = arguments.into_iter();
+        let verb = arguments.next().unwrap_or_else(|| "help".to_owned());
+        let mut flags = Flags(arguments.collect());
+        let parsed = match verb.as_str() {
+            "build" => Self::Build(flags.profile()),
+            "test" => Self::Test,
+            "demo" => Self::Demo(demo::Options {
+                keep: flags.take("--keep"),
+                built: flags.take("--built"),
+            }),
+            "bench" => Self::Bench(bench::Options {
+                quick: flags.take("--quick"),
+                json: flags.value("--json")?.map(PathBuf::from),
+            }),
+            "openapi" => Self::Openapi,
+            "advisories" => Self::Advisories,
+            "help" | "--help" | "-h" => Self::Help,
+            other => {
+                return Err(Failure::new(format!(
+                    "no verb \"{other}\"\nhint: `cargo xtask help` lists them"
+                )));
+            }
+        };
+        flags.done().map(|()| parsed)
+    }
+
+    /// Does it.
+    pub fn run(self) -> Result {
+        match self {
+            Self::Build(profile) => build::run(profile),
+            Self::Test => test::run(),
+            Self::Demo(options) => demo::run(options),
+            Self::Bench(options) => bench::run(&options),
+            Self::Openapi => openapi::run(),
+            Self::Advisories => advisories::run(),
+            Self::Help => {
+                print!("{HELP}");
+                Ok(())
+            }
+        }
+    }
+}
+
+/// The arguments after the verb, taken out one by one.
+struct Flags(Vec<String>);
+
+impl Flags {
+    fn take(&mut self, flag: &str) -> bool {
+        let before = self.0.len();
+        self.0.retain(|argument| argument != flag);
+        self.0.len() != before
+    }
+
+    fn value(&mut self, flag: &str) -> Result<Option<String>> {
+        let Some(at) = self.0.iter().position(|argument| argument == flag) else {
+            return Ok(None);
+        };
+        self.0.remove(at);
+        if at == self.0.len() {
+            return Err(Failure::new(format!("{flag} needs a value")));
+        }
+        Ok(Some(self.0.remove(at)))
+    }
+
+    fn profile(&mut self) -> Profile {
+        if self.take("--release") {
+            Profile::Release
+        } else {
+            Profile::Debug
+        }
+    }
+
+    fn done(self) -> Result {
+        match self.0.first() {
+            None => Ok(()),
+            Some(rest) => Err(Failure::new(format!(
+                "unexpected argument \"{rest}\"\nhint: `cargo xtask help`"
+            ))),
+        }
+    }
+}
+
+const HELP: &str = "\
+cargo xtask build [--release]            build every program into target/dist/
+cargo xtask test                         format, lints, all tests on both databases and real sshd, docs
+cargo xtask demo [--keep]                a real login decided by the key server, step by step
+cargo xtask bench [--quick] [--json FILE]  what a lookup, a login and a snapshot cost, as ratios
+cargo xtask openapi                      write docs/openapi.json from the code
+cargo xtask advisories                   ask the advisory database about the dependencies (needs the network)
+";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(line: &str) -> Result<Verb> {
+        Verb::parse(line.split_whitespace().map(str::to_owned))
+    }
+
+    #[test]
+    fn a_verb_takes_its_own_flags_in_any_order() {
+        let expected = Verb::Bench(bench::Options {
+            quick: true,
+            json: Some(PathBuf::from("x.json")),
+        });
+        assert_eq!(parse("bench --json x.json --quick").unwrap(), expected);
+        assert_eq!(
+            parse("build --release").unwrap(),
+            Verb::Build(Profile::Release)
+        );
+    }
+
+    #[test]
+    fn an_unknown_verb_or_flag_is_refused_by_name() {
+        assert!(parse("tset").unwrap_err().to_string().contains("\"tset\""));
+        assert!(
+            parse("test --fast")
+                .unwrap_err()
+                .to_string()
+                .contains("\"--fast\"")
+        );
+        assert!(
+            parse("bench --json")
+                .unwrap_err()
+                .to_string()
+                .contains("needs a value")
+        );
+    }
+}
