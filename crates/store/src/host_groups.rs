@@ -1,0 +1,299 @@
+//! Host groups: named sets of hosts, with the bounds on staleness that hold there.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use keyroster_keys::{GroupName, HostName};
+use keyroster_roster::{Freshness, FreshnessMode, HostGroup, HostId};
+use serde_json::json;
+use sqlx::FromRow;
+
+use crate::StoreError;
+use crate::action::Action;
+use crate::audit::Event;
+use crate::db::{Record, statements, values};
+use crate::error::Object;
+use crate::grants::GrantsOf;
+use crate::page::{Limit, Page};
+use crate::read::{Reader, Row};
+use crate::state::RosterState;
+use crate::write::{Outcome, WriteTx, Writer};
+
+/// A host group and the active hosts in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HostGroupWithHosts {
+    /// The host group.
+    pub group: HostGroup,
+    /// The names of its hosts that are not removed.
+    pub hosts: BTreeSet<HostName>,
+}
+
+statements! {
+    ADD = "insert into host_groups (name, max_staleness_s, grace_s, mode) values ($1, $2, $3, $4)";
+    GET = "select name, max_staleness_s, grace_s, mode from host_groups where name = $1";
+    LIST = "select name, max_staleness_s, grace_s, mode from host_groups where name > $1 order by name limit $2";
+    HOSTS = "select m.host_group, h.name from host_group_members m join hosts h on h.id = m.host \
+        where m.host_group >= $1 and m.host_group <= $2 and h.state = 'active'";
+    IS_IN = "select host_group, host from host_group_members where host_group = $1 and host = $2";
+    ADD_HOST = "insert into host_group_members (host_group, host) values ($1, $2)";
+    REMOVE_HOST = "delete from host_group_members where host_group = $1 and host = $2";
+    DELETE = "delete from host_groups where name = $1";
+}
+
+impl Reader {
+    /// The host group of that name, with its hosts.
+    pub async fn host_group(
+        &mut self,
+        name: &GroupName,
+    ) -> Result<Option<HostGroupWithHosts>, StoreError> {
+        let Some(group) = self.tx.first::<HostGroupRow>(GET, values![name]).await? else {
+            return Ok(None);
+        };
+        Ok(self.with_hosts(vec![group]).await?.pop())
+    }
+
+    /// Host groups in order of name, with their hosts.
+    pub async fn host_groups(
+        &mut self,
+        after: Option<&GroupName>,
+        limit: Limit,
+    ) -> Result<Page<HostGroupWithHosts, GroupName>, StoreError> {
+        let after = after.map_or("", GroupName::as_str);
+        let groups = self
+            .tx
+            .all::<HostGroupRow>(LIST, values![after, limit.and_one()])
+            .await?;
+        let page = Page::of(groups, limit, |group| group.name.clone());
+        Ok(Page {
+            items: self.with_hosts(page.items).await?,
+            next: page.next,
+        })
+    }
+
+    /// The hosts of all host groups from the first name to the last, in one query.
+    async fn with_hosts(
+        &mut self,
+        groups: Vec<HostGroup>,
+    ) -> Result<Vec<HostGroupWithHosts>, StoreError> {
+        let (Some(first), Some(last)) = (groups.first(), groups.last()) else {
+            return Ok(Vec::new());
+        };
+        let mut hosts: BTreeMap<GroupName, BTreeSet<HostName>> = BTreeMap::new();
+        for (group, host) in self
+            .tx
+            .all::<HostRow>(HOSTS, values![&first.name, &last.name])
+            .await?
+        {
+            hosts.entry(group).or_default().insert(host);
+        }
+        let with_hosts = |group: HostGroup| HostGroupWithHosts {
+            hosts: hosts.remove(&group.name).unwrap_or_default(),
+            group,
+        };
+        Ok(groups.into_iter().map(with_hosts).collect())
+    }
+}
+
+impl Writer<'_> {
+    /// Adds an empty host group.
+    ///
+    /// # Errors
+    /// [`StoreError::AlreadyExists`].
+    pub async fn add_host_group(&self, group: &HostGroup) -> Result<RosterState, StoreError> {
+        let mut tx = self.begin().await?;
+        let object = Object::HostGroup(group.name.clone());
+        if tx.read.host_group(&group.name).await?.is_some() {
+            return Err(StoreError::AlreadyExists { object });
+        }
+        let (max_staleness_s, grace_s) =
+            (group.freshness.max_staleness_s(), group.freshness.grace_s());
+        let mode = group.freshness.mode().as_str();
+        tx.execute(
+            ADD,
+            values![
+                &group.name,
+                i64::from(max_staleness_s),
+                i64::from(grace_s),
+                mode
+            ],
+        )
+        .await?;
+        let detail =
+            json!({ "grace_s": grace_s, "max_staleness_s": max_staleness_s, "mode": mode });
+        self.commit(tx, Event::new(Action::HostGroupAdd, &object, &detail))
+            .await
+    }
+
+    /// Puts a host into a host group.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] about either; [`StoreError::Conflict`] for a removed host.
+    pub async fn add_host_to_group(
+        &self,
+        name: &GroupName,
+        host: &HostId,
+    ) -> Result<Outcome, StoreError> {
+        let mut tx = self.begin().await?;
+        let object = tx.host_group_object(name).await?;
+        tx.active_host(host).await?;
+        if tx
+            .read
+            .tx
+            .first::<HostGroupMemberRow>(IS_IN, values![name, host])
+            .await?
+            .is_some()
+        {
+            return tx.unchanged().await;
+        }
+        tx.add_to_host_group(name, host).await?;
+        self.written(
+            tx,
+            Event::new(
+                Action::HostGroupAddHost,
+                &object,
+                &json!({ "host": host.as_str() }),
+            ),
+        )
+        .await
+    }
+
+    /// Takes a host out of a host group.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] about either.
+    pub async fn remove_host_from_group(
+        &self,
+        name: &GroupName,
+        host: &HostId,
+    ) -> Result<Outcome, StoreError> {
+        let mut tx = self.begin().await?;
+        let object = tx.host_group_object(name).await?;
+        if tx.read.host(host).await?.is_none() {
+            return Err(StoreError::NotFound {
+                object: Object::Host(host.clone()),
+            });
+        }
+        if tx.execute(REMOVE_HOST, values![name, host]).await? == 0 {
+            return tx.unchanged().await;
+        }
+        self.written(
+            tx,
+            Event::new(
+                Action::HostGroupRemoveHost,
+                &object,
+                &json!({ "host": host.as_str() }),
+            ),
+        )
+        .await
+    }
+
+    /// Deletes a host group, its memberships, its enrolment tokens and its grants; the audit event names the grants.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`]; [`StoreError::Conflict`] while a grant that denies is on the host group, since its end
+    /// could let somebody in.
+    pub async fn delete_host_group(&self, name: &GroupName) -> Result<RosterState, StoreError> {
+        let mut tx = self.begin().await?;
+        let object = tx.host_group_object(name).await?;
+        let grants = tx
+            .read
+            .ending_with(&GrantsOf::HostGroup(name), &object)
+            .await?;
+        tx.execute(DELETE, values![name]).await?;
+        self.commit(
+            tx,
+            Event::new(
+                Action::HostGroupDelete,
+                &object,
+                &json!({ "grants": grants }),
+            ),
+        )
+        .await
+    }
+}
+
+impl WriteTx {
+    /// A host group that is there, by name.
+    pub(crate) async fn host_group_object(
+        &mut self,
+        name: &GroupName,
+    ) -> Result<Object, StoreError> {
+        let object = Object::HostGroup(name.clone());
+        match self
+            .read
+            .tx
+            .first::<HostGroupRow>(GET, values![name])
+            .await?
+        {
+            Some(_) => Ok(object),
+            None => Err(StoreError::NotFound { object }),
+        }
+    }
+
+    pub(crate) async fn add_to_host_group(
+        &mut self,
+        name: &GroupName,
+        host: &HostId,
+    ) -> Result<(), StoreError> {
+        self.execute(ADD_HOST, values![name, host]).await.map(drop)
+    }
+}
+
+#[derive(FromRow)]
+pub(crate) struct HostGroupRow {
+    name: String,
+    max_staleness_s: i64,
+    grace_s: i64,
+    mode: String,
+}
+
+impl Record for HostGroupRow {
+    const TABLE: &'static str = "host_groups";
+    type Item = HostGroup;
+
+    fn parse(self) -> Result<HostGroup, StoreError> {
+        let row = Row::new(Self::TABLE, &self.name);
+        let max_staleness_s = row.value("max_staleness_s", u32::try_from(self.max_staleness_s))?;
+        let grace_s = row.value("grace_s", u32::try_from(self.grace_s))?;
+        let mode = row.word("mode", &self.mode, &MODES.map(|mode| (mode, mode.as_str())))?;
+        Ok(HostGroup {
+            name: row.value("name", GroupName::parse(&self.name))?,
+            freshness: row.value("freshness", Freshness::new(max_staleness_s, grace_s, mode))?,
+        })
+    }
+}
+
+#[derive(FromRow)]
+pub(crate) struct HostGroupMemberRow {
+    host_group: String,
+    host: String,
+}
+
+impl Record for HostGroupMemberRow {
+    const TABLE: &'static str = "host_group_members";
+    type Item = (GroupName, HostId);
+
+    fn parse(self) -> Result<Self::Item, StoreError> {
+        let row = Row::new(Self::TABLE, &self.host_group);
+        let group = row.value("host_group", GroupName::parse(&self.host_group))?;
+        Ok((group, row.value("host", HostId::parse(&self.host))?))
+    }
+}
+
+#[derive(FromRow)]
+struct HostRow {
+    host_group: String,
+    name: String,
+}
+
+impl Record for HostRow {
+    const TABLE: &'static str = "hosts";
+    type Item = (GroupName, HostName);
+
+    fn parse(self) -> Result<Self::Item, StoreError> {
+        let row = Row::new(Self::TABLE, &self.name);
+        let group = row.value("host_group", GroupName::parse(&self.host_group))?;
+        Ok((group, row.value("name", HostName::parse(&self.name))?))
+    }
+}
+
+const MODES: [FreshnessMode; 2] = [FreshnessMode::Grace, FreshnessMode::Strict];

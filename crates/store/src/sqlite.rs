@@ -1,0 +1,99 @@
+//! A roster in one file.
+//!
+//! One connection writes and several read: SQLite has one writer at a time anyway, and a queue in this process is fair
+//! where its busy loop is not. Other processes on the same file wait their turn in that loop.
+
+use std::fs::{self, OpenOptions};
+use std::io::ErrorKind;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::Path;
+use std::time::Duration;
+
+use sqlx::ConnectOptions;
+use sqlx::pool::PoolOptions;
+use sqlx::sqlite::{Sqlite, SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
+
+use crate::StoreError;
+use crate::location::LocationError;
+use crate::store::Pools;
+
+/// Makes an empty file that only its owner can read; SQLite gives its companion files the same mode.
+pub(crate) fn create_file(path: &Path) -> Result<(), LocationError> {
+    match OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(FILE_MODE)
+        .open(path)
+    {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Err(LocationError::FileExists {
+            path: path.to_owned(),
+        }),
+        Err(error) => Err(LocationError::File {
+            path: path.to_owned(),
+            what: error.to_string(),
+        }),
+    }
+}
+
+/// Refuses a file that is not there, or that others have access to.
+pub(crate) fn check_file(path: &Path) -> Result<(), LocationError> {
+    let metadata = fs::metadata(path).map_err(|error| match error.kind() {
+        ErrorKind::NotFound => LocationError::NoFile {
+            path: path.to_owned(),
+        },
+        _ => LocationError::File {
+            path: path.to_owned(),
+            what: error.to_string(),
+        },
+    })?;
+    let mode = metadata.permissions().mode() & PERMISSION_BITS;
+    if mode & OTHERS_BITS == 0 {
+        Ok(())
+    } else {
+        Err(LocationError::FileMode {
+            path: path.to_owned(),
+            mode,
+        })
+    }
+}
+
+pub(crate) async fn connect(path: &Path) -> Result<Pools<Sqlite>, StoreError> {
+    let options = SqliteConnectOptions::new()
+        .filename(path)
+        .create_if_missing(false)
+        .journal_mode(SqliteJournalMode::Wal)
+        // With less, a power cut could take back what was acknowledged: a revocation, for example.
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(true)
+        .busy_timeout(BUSY_TIMEOUT)
+        // A schema that somebody tampered with must not run functions of its choice.
+        .pragma("trusted_schema", "off")
+        .disable_statement_logging();
+    let pool = |connections| {
+        PoolOptions::new()
+            .max_connections(connections)
+            .acquire_timeout(ACQUIRE_TIMEOUT)
+    };
+    let writer = pool(1)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .connect_with(options.clone())
+        .await
+        .map_err(|error| crate::error::classify("connect", error))?;
+    let readers = pool(READERS).connect_lazy_with(options.pragma("query_only", "on"));
+    Ok(Pools { writer, readers })
+}
+
+const FILE_MODE: u32 = 0o600;
+const PERMISSION_BITS: u32 = 0o7777;
+const OTHERS_BITS: u32 = 0o077;
+
+/// Connections that read at the same time.
+const READERS: u32 = 8;
+
+/// How long a connection waits for another process that writes.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long a request waits for a connection.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(15);

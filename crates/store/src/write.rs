@@ -1,0 +1,110 @@
+//! Writing: each verb is one transaction, which begins by raising the revision and ends with its audit event.
+//!
+//! The raise comes first because it takes the lock that all writers queue up at: what is read after it can't change before
+//! the commit, so a verb checks and then writes without a race, on both databases, and no error message of a database has
+//! to be understood. There is no way to commit but with an event.
+
+use std::fmt;
+
+use keyroster_roster::{Actor, Revision, Timestamp};
+
+use crate::StoreError;
+use crate::audit::{self, Event};
+use crate::db::{Statement, Value};
+use crate::read::Reader;
+use crate::state::{self, RosterState};
+use crate::store::Store;
+
+/// Writes, as somebody at a moment. Its verbs stand with their nouns.
+#[derive(Clone)]
+pub struct Writer<'a> {
+    pub(crate) store: &'a Store,
+    pub(crate) actor: Actor,
+    pub(crate) now: Timestamp,
+}
+
+/// What became of a change that may have been made already.
+#[must_use]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// It was made.
+    Written(RosterState),
+    /// It had been made before: nothing was written, and the roster stands where it stood.
+    Unchanged(RosterState),
+}
+
+impl Outcome {
+    /// Where the roster stands: the change is in it, either way.
+    #[must_use]
+    pub const fn state(self) -> RosterState {
+        match self {
+            Self::Written(state) | Self::Unchanged(state) => state,
+        }
+    }
+}
+
+impl Writer<'_> {
+    /// Begins a transaction, and raises the revision in it.
+    pub(crate) async fn begin(&self) -> Result<WriteTx, StoreError> {
+        let mut tx = self.store.begin_write().await?;
+        let state = state::raise(&mut tx).await?;
+        Ok(WriteTx {
+            read: Reader { tx },
+            state,
+        })
+    }
+
+    /// Ends a transaction with its event.
+    pub(crate) async fn commit(
+        &self,
+        mut tx: WriteTx,
+        event: Event,
+    ) -> Result<RosterState, StoreError> {
+        let head = audit::append(&mut tx.read.tx, &tx.state, &self.actor, self.now, event).await?;
+        tx.read.tx.commit().await?;
+        Ok(RosterState { head, ..tx.state })
+    }
+
+    /// The same, for a verb with an outcome.
+    pub(crate) async fn written(&self, tx: WriteTx, event: Event) -> Result<Outcome, StoreError> {
+        self.commit(tx, event).await.map(Outcome::Written)
+    }
+}
+
+impl fmt::Debug for Writer<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Writer({} at {})", self.actor, self.now)
+    }
+}
+
+/// A transaction that has raised the revision. Dropped, it leaves nothing behind.
+pub(crate) struct WriteTx {
+    pub read: Reader,
+    /// The state that it makes, with the head before it.
+    state: RosterState,
+}
+
+impl WriteTx {
+    pub async fn execute(
+        &mut self,
+        statement: Statement,
+        values: &[Value<'_>],
+    ) -> Result<u64, StoreError> {
+        self.read.tx.execute(statement, values).await
+    }
+
+    /// Gives up, because there is nothing to change.
+    pub async fn unchanged(self) -> Result<Outcome, StoreError> {
+        let state = self.state_before();
+        self.read.tx.rollback().await?;
+        Ok(Outcome::Unchanged(state))
+    }
+
+    fn state_before(&self) -> RosterState {
+        let before = Revision::new(self.state.revision.get().saturating_sub(1));
+        RosterState {
+            revision: before.unwrap_or(self.state.revision),
+            ..self.state
+        }
+    }
+}
