@@ -1,5 +1,6 @@
 //! What a command has to say: the same facts as JSON and for people.
 
+use keyroster_api::receipt::Written;
 use serde::Serialize;
 
 use crate::exit::Exit;
@@ -62,6 +63,12 @@ impl Report {
             value,
             People::Confirmation(format!("{}\n", printable(sentence.as_ref()))),
         )
+    }
+
+    /// A report of a write, which people read as one sentence that ends in the revision.
+    pub(crate) fn written(written: &Written, sentence: impl AsRef<str>) -> Result<Self> {
+        let sentence = format!("{} at revision {}", sentence.as_ref(), written.revision);
+        Self::confirm(written, sentence)
     }
 
     /// A report of this value whose only answer for people is a secret that is told once: it stands alone on its line, so

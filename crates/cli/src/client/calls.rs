@@ -53,7 +53,7 @@ impl Client {
         self.get(&fill(paths::USER, &[name.as_str()])).await
     }
 
-    pub(crate) async fn change_user(&self, name: &UserName, body: &ChangeUser) -> Result<UserView> {
+    pub(crate) async fn change_user(&self, name: &UserName, body: &ChangeUser) -> Result<Written> {
         let path = fill(paths::USER, &[name.as_str()]);
         self.write_with(Method::PATCH, &path, body).await
     }
@@ -102,6 +102,11 @@ impl Client {
         self.get(&fill(paths::GROUP, &[name.as_str()])).await
     }
 
+    pub(crate) async fn remove_group(&self, name: &GroupName) -> Result<Written> {
+        self.write(Method::DELETE, &fill(paths::GROUP, &[name.as_str()]))
+            .await
+    }
+
     pub(crate) async fn add_member(&self, group: &GroupName, user: &UserName) -> Result<Written> {
         let path = fill(paths::GROUP_MEMBER, &[group.as_str(), user.as_str()]);
         self.write(Method::PUT, &path).await
@@ -145,6 +150,11 @@ impl Client {
 
     pub(crate) async fn host_group(&self, name: &GroupName) -> Result<HostGroupView> {
         self.get(&fill(paths::HOST_GROUP, &[name.as_str()])).await
+    }
+
+    pub(crate) async fn remove_host_group(&self, name: &GroupName) -> Result<Written> {
+        self.write(Method::DELETE, &fill(paths::HOST_GROUP, &[name.as_str()]))
+            .await
     }
 
     pub(crate) async fn add_host(&self, group: &GroupName, host: &HostName) -> Result<Written> {

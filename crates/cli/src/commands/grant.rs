@@ -145,8 +145,5 @@ async fn revoke(args: RevokeArgs, session: &Session) -> Result<Report> {
         reason: args.reason,
     };
     let written = session.client()?.revoke_grant(&args.id, &body).await?;
-    Report::confirm(
-        &written,
-        format!("revoked grant {} at revision {}", args.id, written.revision),
-    )
+    Report::written(&written, format!("revoked grant {}", args.id))
 }

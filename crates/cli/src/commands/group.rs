@@ -23,6 +23,11 @@ pub(crate) enum GroupVerb {
         /// The group
         name: GroupName,
     },
+    /// Remove a group and the grants for it, those that keep out included
+    Remove {
+        /// The group
+        name: GroupName,
+    },
     /// Add a user to a group
     AddMember(MemberArgs),
     /// Remove a user from a group
@@ -42,6 +47,7 @@ pub(crate) async fn run(verb: GroupVerb, session: &Session) -> Result<Report> {
         GroupVerb::Add { name } => add(name, session).await,
         GroupVerb::List => list(session).await,
         GroupVerb::Show { name } => show(&name, session).await,
+        GroupVerb::Remove { name } => remove(&name, session).await,
         GroupVerb::AddMember(args) => add_member(&args, session).await,
         GroupVerb::RemoveMember(args) => remove_member(&args, session).await,
     }
@@ -75,12 +81,17 @@ async fn show(name: &GroupName, session: &Session) -> Result<Report> {
     Report::new(&group, People::Object(table))
 }
 
+async fn remove(name: &GroupName, session: &Session) -> Result<Report> {
+    let written = session.client()?.remove_group(name).await?;
+    Report::written(&written, format!("removed group \"{name}\""))
+}
+
 async fn add_member(args: &MemberArgs, session: &Session) -> Result<Report> {
     let written = session
         .client()?
         .add_member(&args.group, &args.user)
         .await?;
-    Report::confirm(
+    Report::written(
         &written,
         format!("added user \"{}\" to group \"{}\"", args.user, args.group),
     )
@@ -91,7 +102,7 @@ async fn remove_member(args: &MemberArgs, session: &Session) -> Result<Report> {
         .client()?
         .remove_member(&args.group, &args.user)
         .await?;
-    Report::confirm(
+    Report::written(
         &written,
         format!(
             "removed user \"{}\" from group \"{}\"",

@@ -78,10 +78,7 @@ async fn show(name: &HostName, session: &Session) -> Result<Report> {
 
 async fn remove(host: &HostName, session: &Session) -> Result<Report> {
     let written = session.client()?.remove_host(host).await?;
-    Report::confirm(
-        &written,
-        format!("removed host \"{host}\" at revision {}", written.revision),
-    )
+    Report::written(&written, format!("removed host \"{host}\""))
 }
 
 async fn enroll_token(args: EnrollTokenArgs, session: &Session) -> Result<Report> {

@@ -22,6 +22,11 @@ pub(crate) enum HostGroupVerb {
         /// The host group
         name: GroupName,
     },
+    /// Remove a host group and the grants on it, those that keep out included; its hosts stay
+    Remove {
+        /// The host group
+        name: GroupName,
+    },
     /// Put a host into a host group
     AddHost(HostArgs),
     /// Take a host out of a host group
@@ -56,6 +61,7 @@ pub(crate) async fn run(verb: HostGroupVerb, session: &Session) -> Result<Report
         HostGroupVerb::Add(args) => add(args, session).await,
         HostGroupVerb::List => list(session).await,
         HostGroupVerb::Show { name } => show(&name, session).await,
+        HostGroupVerb::Remove { name } => remove(&name, session).await,
         HostGroupVerb::AddHost(args) => add_host(&args, session).await,
         HostGroupVerb::RemoveHost(args) => remove_host(&args, session).await,
     }
@@ -113,9 +119,14 @@ async fn show(name: &GroupName, session: &Session) -> Result<Report> {
     Report::new(&group, People::Object(table))
 }
 
+async fn remove(name: &GroupName, session: &Session) -> Result<Report> {
+    let written = session.client()?.remove_host_group(name).await?;
+    Report::written(&written, format!("removed host group \"{name}\""))
+}
+
 async fn add_host(args: &HostArgs, session: &Session) -> Result<Report> {
     let written = session.client()?.add_host(&args.group, &args.host).await?;
-    Report::confirm(
+    Report::written(
         &written,
         format!(
             "put host \"{}\" into host group \"{}\"",
@@ -129,7 +140,7 @@ async fn remove_host(args: &HostArgs, session: &Session) -> Result<Report> {
         .client()?
         .take_host_out(&args.group, &args.host)
         .await?;
-    Report::confirm(
+    Report::written(
         &written,
         format!(
             "took host \"{}\" out of host group \"{}\"",

@@ -150,11 +150,7 @@ async fn revoke(args: RevokeArgs, session: &Session) -> Result<Report> {
         .client()?
         .revoke_key(&args.fingerprint, &body)
         .await?;
-    let sentence = format!(
-        "revoked key {} at revision {}",
-        args.fingerprint, written.revision
-    );
-    Report::confirm(&written, sentence)
+    Report::written(&written, format!("revoked key {}", args.fingerprint))
 }
 
 /// The public key in a file, checked here: what is no public key never leaves this machine.

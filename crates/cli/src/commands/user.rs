@@ -106,8 +106,8 @@ async fn change(
         state: state_text(state).to_owned(),
         reason: args.reason,
     };
-    let user = session.client()?.change_user(&args.name, &body).await?;
-    Report::confirm(&user, format!("{done} user \"{}\"", args.name))
+    let written = session.client()?.change_user(&args.name, &body).await?;
+    Report::written(&written, format!("{done} user \"{}\"", args.name))
 }
 
 fn owner(user: &UserView) -> &str {
