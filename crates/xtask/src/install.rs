@@ -137,7 +137,9 @@ impl Drop for NoServices {
 
 fn apt() -> Command {
     let mut command = Command::new("apt-get");
-    command.env("DEBIAN_FRONTEND", "noninteractive");
+    command
+        .env("DEBIAN_FRONTEND", "noninteractive")
+        .args(["-o", "Dpkg::Use-Pty=0"]);
     command
 }
 
