@@ -110,14 +110,26 @@ mod tests {
     fn an_event_that_travelled_as_json_still_fits_its_chain() {
         let text = serde_json::to_string(&event()).unwrap();
         let arrived: EventView = serde_json::from_str(&text).unwrap();
-        assert_eq!(chain_check().next(&arrived.to_event().unwrap()), Link::Holds);
+        assert_eq!(
+            chain_check().next(&arrived.to_event().unwrap()),
+            Link::Holds
+        );
     }
 
     #[test]
     fn an_event_that_was_changed_on_the_way_does_not() {
-        let changed = EventView { object: "mallory".into(), ..event() };
-        assert_eq!(chain_check().next(&changed.to_event().unwrap()), Link::Changed);
-        let unreadable = EventView { hash: "0".into(), ..event() };
+        let changed = EventView {
+            object: "mallory".into(),
+            ..event()
+        };
+        assert_eq!(
+            chain_check().next(&changed.to_event().unwrap()),
+            Link::Changed
+        );
+        let unreadable = EventView {
+            hash: "0".into(),
+            ..event()
+        };
         assert!(unreadable.to_event().is_err());
     }
 }

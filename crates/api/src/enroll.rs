@@ -100,6 +100,32 @@ pub struct AddEnrolmentToken {
     pub ttl_s: Option<u32>,
 }
 
+/// An enrolment token as `GET /v1/enrolment-tokens` lists it; the secret is never told again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct EnrolmentTokenView {
+    /// What it is known by, in the audit log too: the SHA-256 of its secret, in hex.
+    pub id: String,
+    /// The host group that its host will be in.
+    pub host_group: String,
+    /// The name of the token that made it.
+    pub created_by: String,
+    /// When it was made.
+    #[serde(with = "time::required")]
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
+    pub created_at: Timestamp,
+    /// When it ends.
+    #[serde(with = "time::required")]
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
+    pub expires_at: Timestamp,
+    /// The id of the host that it was used for; null while it is unused.
+    pub used_by: Option<String>,
+    /// When it was used.
+    #[serde(with = "time::optional", default)]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, format = DateTime))]
+    pub used_at: Option<Timestamp>,
+}
+
 /// A secret that is told once.
 #[derive(Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]

@@ -40,6 +40,8 @@ pub const GRANT_REVOKE: &str = "/v1/grants/{id}/revoke";
 pub const ENROLMENT_TOKENS: &str = "/v1/enrolment-tokens";
 /// Bearer tokens.
 pub const TOKENS: &str = "/v1/tokens";
+/// Revocation of one bearer token.
+pub const TOKEN_REVOKE: &str = "/v1/tokens/{name}/revoke";
 /// Who the bearer is.
 pub const WHOAMI: &str = "/v1/whoami";
 /// The decision for an account on a host, with reasons.

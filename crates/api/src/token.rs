@@ -53,3 +53,27 @@ pub struct AddToken {
     #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
     pub expires_at: Timestamp,
 }
+
+/// A bearer token as `GET /v1/tokens` lists it; the secret is never told again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct TokenView {
+    /// Its name, unique.
+    pub name: String,
+    /// What its bearer may do.
+    pub role: Role,
+    /// The name of the token that made it.
+    pub created_by: String,
+    /// When it was made.
+    #[serde(with = "time::required")]
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
+    pub created_at: Timestamp,
+    /// When it ends.
+    #[serde(with = "time::required")]
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
+    pub expires_at: Timestamp,
+    /// When it was revoked; null while it is not.
+    #[serde(with = "time::optional", default)]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, format = DateTime))]
+    pub revoked_at: Option<Timestamp>,
+}
