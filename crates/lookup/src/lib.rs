@@ -19,6 +19,7 @@
 //! Nothing depends on the environment, the working directory, or standard input.
 
 mod args;
+mod asked;
 mod chain;
 mod check;
 mod config;
@@ -30,6 +31,8 @@ mod outcome;
 mod output;
 mod privilege;
 mod report;
+#[cfg(test)]
+mod shipped;
 mod sources;
 #[expect(
     unsafe_code,
@@ -45,7 +48,8 @@ use std::time::Instant;
 use keyroster_grammar::provider::OfferedKey;
 use keyroster_wire::Question;
 
-use args::{Account, Asked, Invocation, Key, Verb};
+use args::Invocation;
+use asked::{Account, Asked, Key, Verb};
 use check::Expected;
 use config::Config;
 use deadline::Deadline;

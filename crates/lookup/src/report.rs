@@ -10,7 +10,7 @@
 use std::fmt;
 use std::time::Instant;
 
-use crate::args::{Asked, Verb};
+use crate::asked::{Asked, Verb};
 use crate::decide::Decision;
 use crate::log::Quoted;
 

@@ -7,7 +7,7 @@ mod direct;
 
 use keyroster_wire::{Answer, Question, Reason, Request, Response};
 
-use crate::args::Verb;
+use crate::asked::Verb;
 use crate::chain::Source;
 use crate::check::{self, Expected};
 use crate::config::Config;
