@@ -16,12 +16,15 @@ fn every_test_that_the_contract_names_exists() {
         if file != "…" {
             file.clone_into(&mut module);
         }
-        let path = root.join("tests").join(format!("{module}.rs"));
-        let Ok(source) = fs::read_to_string(path) else {
+        if test.matches('_').count() < LEAST_UNDERSCORES {
             continue;
-        };
+        }
+        let source = fs::read_to_string(root.join("tests").join(format!("{module}.rs"))).unwrap();
         assert!(source.contains(&format!("fn {test}()")), "{name}");
         named += 1;
     }
     assert!(named > 30, "only {named} tests are named");
 }
+
+/// A test's name is a sentence; other paths with `::` are shorter.
+const LEAST_UNDERSCORES: usize = 3;
