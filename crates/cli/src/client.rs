@@ -150,7 +150,7 @@ impl Client {
 
     async fn send(&self, request: RequestBuilder) -> Result<Answer> {
         let sent = self.http.send(request, MAX_ANSWER_BYTES).await;
-        sent.map_err(|error| unreachable(&error, &self.server))
+        sent.map_err(|error| unanswered(&error, &self.server))
     }
 
     fn nonsense(&self, what: &str) -> Failure {
@@ -203,22 +203,15 @@ pub(crate) enum FirstTrust<'a> {
     Fingerprint(CaPin),
 }
 
-/// A request that brought no answer. Nothing is known of what the key server did with it.
-fn unreachable(error: &FetchError, server: &ServerAddress) -> Failure {
-    let what = format!("can't reach the key server \"{server}\": {error}");
+/// A request that brought no usable answer. Nothing is known of what the key server did with it.
+fn unanswered(error: &FetchError, server: &ServerAddress) -> Failure {
     let (exit, hint) = match error.transport_kind() {
         Some(Transport::Tls) => (
             Exit::Unavailable,
             "its certificate must be valid for that name and of the known CA; after a change of CA, log in again",
         ),
-        Some(Transport::Timeout) => (
-            Exit::TempFail,
-            "try again; a write may have been made, so look before you repeat one",
-        ),
-        Some(Transport::Truncated) => (
-            Exit::Unavailable,
-            "a write may have been made, so look before you repeat one",
-        ),
+        Some(Transport::Timeout) => (Exit::TempFail, CHANGE_HINT),
+        Some(Transport::Truncated) => (Exit::Unavailable, CHANGE_HINT),
         Some(Transport::TooLarge | Transport::Malformed) => {
             (Exit::Protocol, "does a key server answer there?")
         }
@@ -227,8 +220,10 @@ fn unreachable(error: &FetchError, server: &ServerAddress) -> Failure {
             "is the address right, and is it running?",
         ),
     };
+    let what = format!("no usable answer from the key server \"{server}\": {error}");
     Failure::new(exit, what).hint(hint)
 }
 
+const CHANGE_HINT: &str = "if it was a change, it may have been made: look before you repeat it";
 /// The largest answer that is read, in bytes: a page of a thousand keys of the largest kind fits several times.
 const MAX_ANSWER_BYTES: usize = 16 * 1024 * 1024;

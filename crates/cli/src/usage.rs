@@ -31,9 +31,10 @@ pub(crate) fn show(error: &clap::Error) -> u8 {
     }
 }
 
-/// The text without control characters, and without a token that was typed where none belongs.
+/// The text without control characters, and without a token that was typed where none belongs; its last word is a hint, as
+/// everywhere else.
 fn safe(text: &str) -> String {
-    let mut shown = printable_lines(text);
+    let mut shown = printable_lines(text).replace(CLAP_HINT, HINT);
     for prefix in [token::PREFIX, enroll::PREFIX] {
         shown = hide_after(&shown, prefix);
     }
@@ -51,6 +52,11 @@ fn hide_after(text: &str, prefix: &str) -> String {
     }
     shown
 }
+
+/// How clap ends what it says about a mistake.
+const CLAP_HINT: &str = "\n\nFor more information, try '--help'.";
+/// How we do.
+const HINT: &str = "\nhint: --help shows what can be given";
 
 #[cfg(test)]
 mod tests {

@@ -2,7 +2,7 @@
 
 use keyroster_api::GrantId;
 use keyroster_api::audit::{AuditHead, EventView};
-use keyroster_api::enroll::{AddEnrolmentToken, NewToken};
+use keyroster_api::enroll::{AddEnrolmentToken, EnrolmentTokenView, NewToken};
 use keyroster_api::explain::Explanation;
 use keyroster_api::grant::{AddGrant, GrantView};
 use keyroster_api::group::{AddGroup, GroupView};
@@ -11,7 +11,7 @@ use keyroster_api::host_group::{AddHostGroup, HostGroupView};
 use keyroster_api::key::{AddKey, KeyView, Revoke};
 use keyroster_api::paths::{self, fill};
 use keyroster_api::receipt::Written;
-use keyroster_api::token::{AddToken, WhoAmI};
+use keyroster_api::token::{AddToken, TokenView, WhoAmI};
 use keyroster_api::user::{AddUser, ChangeUser, UserView};
 use keyroster_keys::{Fingerprint, GroupName, HostName, UserName};
 use reqwest::Method;
@@ -39,6 +39,15 @@ impl Client {
 
     pub(crate) async fn add_token(&self, body: &AddToken) -> Result<NewToken> {
         self.write_with(Method::POST, paths::TOKENS, body).await
+    }
+
+    pub(crate) async fn tokens(&self, progress: &Progress) -> Result<Vec<TokenView>> {
+        self.all(paths::TOKENS, progress).await
+    }
+
+    pub(crate) async fn revoke_token(&self, name: &str) -> Result<Written> {
+        self.write(Method::POST, &fill(paths::TOKEN_REVOKE, &[name]))
+            .await
     }
 
     pub(crate) async fn add_user(&self, body: &AddUser) -> Result<UserView> {
@@ -137,6 +146,13 @@ impl Client {
     pub(crate) async fn add_enrolment_token(&self, body: &AddEnrolmentToken) -> Result<NewToken> {
         self.write_with(Method::POST, paths::ENROLMENT_TOKENS, body)
             .await
+    }
+
+    pub(crate) async fn enrolment_tokens(
+        &self,
+        progress: &Progress,
+    ) -> Result<Vec<EnrolmentTokenView>> {
+        self.all(paths::ENROLMENT_TOKENS, progress).await
     }
 
     pub(crate) async fn add_host_group(&self, body: &AddHostGroup) -> Result<HostGroupView> {

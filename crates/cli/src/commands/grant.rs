@@ -66,7 +66,7 @@ pub(crate) struct AddArgs {
     #[arg(long)]
     reason: Option<String>,
     /// Keep them out instead, whatever other grants say
-    #[arg(long, conflicts_with_all = ["command", "option"])]
+    #[arg(long, conflicts_with_all = ["from", "command", "option"])]
     deny: bool,
 }
 

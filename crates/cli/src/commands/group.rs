@@ -23,7 +23,7 @@ pub(crate) enum GroupVerb {
         /// The group
         name: GroupName,
     },
-    /// Remove a group and the grants for it, those that keep out included
+    /// Remove a group and its grants; refused while one of them keeps somebody out
     Remove {
         /// The group
         name: GroupName,

@@ -9,7 +9,7 @@ use crate::exit::Exit;
 use crate::failure::{Failure, Result};
 use crate::report::{People, Report};
 use crate::session::Session;
-use crate::span::{Span, seconds_text};
+use crate::span::{Span, moment_text, seconds_text};
 use crate::table::Table;
 
 #[derive(Debug, Subcommand)]
@@ -28,6 +28,8 @@ pub(crate) enum HostVerb {
     },
     /// Make a token with which one host can enrol
     EnrollToken(EnrollTokenArgs),
+    /// List all enrolment tokens, used and expired ones too, without their secrets
+    ListEnrollTokens,
 }
 
 #[derive(Debug, Args)]
@@ -46,6 +48,7 @@ pub(crate) async fn run(verb: HostVerb, session: &Session) -> Result<Report> {
         HostVerb::Show { host } => show(&host, session).await,
         HostVerb::Remove { host } => remove(&host, session).await,
         HostVerb::EnrollToken(args) => enroll_token(args, session).await,
+        HostVerb::ListEnrollTokens => list_enroll_tokens(session).await,
     }
 }
 
@@ -98,4 +101,23 @@ async fn enroll_token(args: EnrollTokenArgs, session: &Session) -> Result<Report
         "it enrols one host into host group \"{}\" until {until}: keyroster-agent enroll",
         args.group
     )))
+}
+
+async fn list_enroll_tokens(session: &Session) -> Result<Report> {
+    let client = session.client()?;
+    let tokens = client
+        .enrolment_tokens(&session.progress("enrolment tokens"))
+        .await?;
+    let mut table = Table::list(&["ID", "HOST GROUP", "MADE BY", "EXPIRES", "USED", "HOST ID"]);
+    for token in &tokens {
+        table.row([
+            token.id.as_str(),
+            &token.host_group,
+            &token.created_by,
+            &time::to_rfc3339(token.expires_at),
+            &moment_text(token.used_at),
+            token.used_by.as_deref().unwrap_or("-"),
+        ]);
+    }
+    Report::new(&tokens, People::List(table))
 }

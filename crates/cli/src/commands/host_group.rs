@@ -22,7 +22,7 @@ pub(crate) enum HostGroupVerb {
         /// The host group
         name: GroupName,
     },
-    /// Remove a host group and the grants on it, those that keep out included; its hosts stay
+    /// Remove a host group and its grants; refused while one of them keeps somebody out
     Remove {
         /// The host group
         name: GroupName,
