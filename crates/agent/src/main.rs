@@ -1,2 +1,5 @@
-//! The program.
-fn main() {}
+//! The host agent's program; see the library.
+
+fn main() -> std::process::ExitCode {
+    keyroster_agent::program::main()
+}

@@ -1,0 +1,191 @@
+//! What the host agent knows, and how each outcome of asking changes it.
+
+use std::sync::Arc;
+
+use keyroster_api::snapshot::Tag;
+
+use crate::core::accept::Refusal;
+use crate::core::freshness::Confirmation;
+use crate::core::held::Held;
+use crate::core::moment::Moment;
+
+/// Everything that answers depend on. It is replaced as a whole and never changed in place.
+#[derive(Debug, Clone)]
+pub struct Knowledge {
+    /// The last good snapshot.
+    pub held: Option<Arc<Held>>,
+    /// When the key server last vouched for it, or refused this host.
+    pub confirmed: Option<Confirmation>,
+    /// The status with which the key server said that this host is out. It beats everything that is held.
+    pub refused: Option<u16>,
+    /// The highest epoch and revision ever seen.
+    pub seen: Tag,
+}
+
+/// What asking the key server came to.
+#[derive(Debug)]
+pub enum Outcome {
+    /// A snapshot that was accepted.
+    Accepted {
+        /// The snapshot.
+        held: Arc<Held>,
+        /// The key server's time, in seconds since the Unix epoch.
+        server_time_s: i64,
+    },
+    /// What is held is what there is.
+    NotModified {
+        /// The key server's time, if it told one.
+        server_time_s: Option<i64>,
+    },
+    /// An authoritative no: this host is out.
+    Refused {
+        /// 401, 403, 404 or 410.
+        status: u16,
+    },
+    /// Nothing was decided.
+    Failed(Failure),
+}
+
+/// Why nothing was decided. What is held serves by its age.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Failure {
+    /// No answer, or not a whole one: name, connection, TLS, deadline, size.
+    #[error("no usable answer: {0}")]
+    Transport(String),
+    /// A status that decides nothing: 429, 5xx, redirects and whatever else.
+    #[error("the key server answered {0}")]
+    Status(u16),
+    /// A success that isn't a snapshot, for example a web page.
+    #[error("the answer is not a snapshot but \"{0}\"")]
+    NotASnapshot(String),
+    /// A snapshot that may not be used.
+    #[error("snapshot refused: {0}")]
+    Unacceptable(#[from] Refusal),
+}
+
+impl Knowledge {
+    /// What a host knows that holds nothing yet.
+    #[must_use]
+    pub fn nothing(seen: Tag) -> Self {
+        Self {
+            held: None,
+            confirmed: None,
+            refused: None,
+            seen,
+        }
+    }
+
+    /// What is known after asking at `sent` came to `outcome`.
+    #[must_use]
+    pub fn after(&self, outcome: &Outcome, sent: &Moment) -> Self {
+        match outcome {
+            Outcome::Accepted {
+                held,
+                server_time_s,
+            } => Self {
+                confirmed: Some(Confirmation::at(sent, *server_time_s)),
+                refused: None,
+                seen: self.seen.max(held.tag()),
+                held: Some(Arc::clone(held)),
+            },
+            Outcome::NotModified { server_time_s } => Self {
+                confirmed: Some(self.confirmation(sent, *server_time_s)),
+                refused: None,
+                ..self.clone()
+            },
+            Outcome::Refused { status } => Self {
+                confirmed: Some(self.confirmation(sent, None)),
+                refused: Some(*status),
+                ..self.clone()
+            },
+            Outcome::Failed(_) => self.clone(),
+        }
+    }
+
+    /// A key server that tells no time is taken to stand still: the newest that it ever told.
+    fn confirmation(&self, sent: &Moment, server_time_s: Option<i64>) -> Confirmation {
+        let told = self.confirmed.map(|confirmed| confirmed.server_time_s);
+        let issued = self.held.as_ref().map(|held| held.snapshot().issued_at);
+        let newest = server_time_s.or(told.max(issued)).unwrap_or(0);
+        Confirmation::at(sent, newest)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{BOOT, held, moment, tag};
+
+    fn accepted(revision: u64) -> Outcome {
+        Outcome::Accepted {
+            held: held(1, revision),
+            server_time_s: 900_500,
+        }
+    }
+
+    fn knowing(revision: u64) -> Knowledge {
+        Knowledge::nothing(tag(1, 1)).after(&accepted(revision), &moment(BOOT, 10, 500))
+    }
+
+    #[test]
+    fn a_snapshot_raises_what_was_seen_and_is_confirmed_as_of_the_question() {
+        let known = knowing(7);
+        assert_eq!(known.seen, tag(1, 7));
+        assert_eq!(
+            known.confirmed,
+            Some(Confirmation::at(&moment(BOOT, 10, 500), 900_500))
+        );
+    }
+
+    #[test]
+    fn not_modified_confirms_what_is_held() {
+        let later = knowing(7).after(
+            &Outcome::NotModified {
+                server_time_s: Some(900_530),
+            },
+            &moment(BOOT, 40, 0),
+        );
+        assert_eq!(
+            later.confirmed,
+            Some(Confirmation::at(&moment(BOOT, 40, 0), 900_530))
+        );
+        assert_eq!(later.seen, tag(1, 7));
+    }
+
+    #[test]
+    fn a_server_that_tells_no_time_keeps_the_newest_that_it_told() {
+        let later = knowing(7).after(
+            &Outcome::NotModified {
+                server_time_s: None,
+            },
+            &moment(BOOT, 40, 0),
+        );
+        assert_eq!(later.confirmed.unwrap().server_time_s, 900_500);
+    }
+
+    #[test]
+    fn a_refusal_stays_through_failures_and_ends_with_the_next_good_answer() {
+        let refused = knowing(7).after(&Outcome::Refused { status: 410 }, &moment(BOOT, 20, 510));
+        let failed = refused.after(
+            &Outcome::Failed(Failure::Status(503)),
+            &moment(BOOT, 30, 520),
+        );
+        assert_eq!(failed.refused, Some(410));
+        let not_modified = Outcome::NotModified {
+            server_time_s: None,
+        };
+        for good in [accepted(8), not_modified] {
+            assert_eq!(failed.after(&good, &moment(BOOT, 40, 530)).refused, None);
+        }
+    }
+
+    #[test]
+    fn a_failure_confirms_nothing() {
+        let known = knowing(7);
+        let failed = known.after(
+            &Outcome::Failed(Failure::Status(500)),
+            &moment(BOOT, 90, 600),
+        );
+        assert_eq!(failed.confirmed, known.confirmed);
+    }
+}

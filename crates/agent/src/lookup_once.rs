@@ -1,0 +1,177 @@
+//! `keyroster-agent lookup-once`: one request on standard input, one response on standard output, no daemon.
+//!
+//! The same state directory and the same rules as the daemon's. What the daemon keeps in memory from one login to the next, the
+//! breaker above all, is on disk here: an outage must not cost each login a second.
+
+use std::io::{Read, Write as _};
+
+use keyroster_wire::{Question, Reason, Request};
+
+use crate::clock::{Clock, SystemClock};
+use crate::config::Config;
+use crate::core::breaker::Permit;
+use crate::core::held::{Held, Lines};
+use crate::core::knowledge::{Knowledge, Outcome};
+use crate::core::resolver::{Answer, Asked, Effort, LineSource, Resolution, resolve};
+use crate::error::AgentError;
+use crate::fetch::{Ask, Fetched, Fetcher, LOGIN_TIMEOUT};
+use crate::random::jitter;
+use crate::reply;
+use crate::state::{Credential, StateDir, files, memory};
+
+/// Answers the one request.
+///
+/// # Errors
+/// When not even "unavailable" can be said.
+pub fn run(config: &Config) -> Result<(), AgentError> {
+    let request = read_request()?;
+    let frame = match reply::decode(&request) {
+        Ok(Request::Keys(question)) => answer(config, &question),
+        Ok(Request::Principals(_)) => reply::none(Reason::NoPrincipals),
+        // Who wants to know how the daemon is must ask the daemon.
+        Ok(Request::Status) => reply::unavailable(Reason::BadRequest),
+        Err(refusal) => refusal,
+    };
+    let mut stdout = std::io::stdout().lock();
+    stdout
+        .write_all(&frame)
+        .and_then(|()| stdout.flush())
+        .map_err(|err| AgentError::Internal(format!("can't write the response: {err}")))
+}
+
+/// Reads one byte more than fits, so that too long a request is seen to be one. Whoever runs this ends it after 2 s.
+fn read_request() -> Result<Vec<u8>, AgentError> {
+    match Request::read_from(&mut std::io::stdin().lock().take(MAX_REQUEST)) {
+        Ok(frame) => Ok(frame),
+        Err(keyroster_wire::ReadError::Decode(_)) => Ok(Vec::new()),
+        Err(err) => Err(AgentError::Internal(format!(
+            "can't read the request: {err}"
+        ))),
+    }
+}
+
+fn answer(config: &Config, question: &Question<'_>) -> Vec<u8> {
+    let Some(asked) = Asked::parse(question) else {
+        return reply::none(Reason::AccountRefused);
+    };
+    let answered = Once::open(config).and_then(|once| once.answer(&asked));
+    match answered {
+        Ok(answer) => {
+            reply::report(question, &answer);
+            reply::frame(&answer)
+        }
+        Err(AgentError::NotEnrolled) => reply::unavailable(Reason::NotEnrolled),
+        Err(err) => {
+            tracing::error!(error = %err, "can't decide");
+            reply::unavailable(Reason::Internal)
+        }
+    }
+}
+
+/// Lines straight from the snapshot: for one question a cache is of no use.
+struct Direct;
+
+impl LineSource for Direct {
+    fn lines(&self, held: &Held, asked: &Asked<'_>) -> std::sync::Arc<Lines> {
+        std::sync::Arc::new(held.lines(&asked.account, asked.key_type, asked.key_base64))
+    }
+}
+
+/// What one run works with.
+struct Once<'a> {
+    config: &'a Config,
+    clock: SystemClock,
+    dir: StateDir,
+    credential: Credential,
+}
+
+impl<'a> Once<'a> {
+    fn open(config: &'a Config) -> Result<Self, AgentError> {
+        let dir = StateDir::open(&config.state_dir)?;
+        let credential = Credential::load(&dir)?.ok_or(AgentError::NotEnrolled)?;
+        Ok(Self {
+            config,
+            clock: SystemClock::new()?,
+            dir,
+            credential,
+        })
+    }
+
+    fn answer(&self, asked: &Asked<'_>) -> Result<Answer, AgentError> {
+        let now = self.clock.now();
+        let floor = self
+            .credential
+            .host
+            .floor()
+            .map_err(|err| AgentError::Internal(err.to_string()))?;
+        let (known, doubts) = memory::load(&self.dir, &self.credential.authority(), floor, &now);
+        for doubt in doubts {
+            tracing::error!(error = %doubt, "state on disk is not used");
+        }
+        let effort = match files::read_breaker(&self.dir, &now).permit(now.since_boot) {
+            Permit::Ask => Effort::MayAsk,
+            Permit::DontAsk => Effort::LastWord,
+        };
+        if let Resolution::Answer(answer) = resolve(&known, asked, &now, effort, &Direct) {
+            return Ok(answer);
+        }
+        let known = self.ask(known)?;
+        match resolve(&known, asked, &self.clock.now(), Effort::LastWord, &Direct) {
+            Resolution::Answer(answer) => Ok(answer),
+            Resolution::Revalidate => Ok(Answer::undecided()),
+        }
+    }
+
+    /// Asks the key server and keeps what it said.
+    fn ask(&self, known: Knowledge) -> Result<Knowledge, AgentError> {
+        let fetcher = Fetcher::new(&self.credential, self.config.server.as_deref())?;
+        let sent = self.clock.now();
+        let held = known.held.as_ref().map(|held| held.tag());
+        let ask = Ask {
+            held,
+            seen: known.seen,
+            total: LOGIN_TIMEOUT,
+            wall_s: sent.wall_s(),
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|err| AgentError::Internal(err.to_string()))?;
+        let fetched = runtime.block_on(fetcher.fetch(ask));
+        // A name that is being resolved can't be interrupted; waiting for it would break the deadline.
+        runtime.shutdown_background();
+        let known = known.after(&fetched.outcome, &sent);
+        self.keep(&known, &fetched);
+        Ok(known)
+    }
+
+    fn keep(&self, known: &Knowledge, fetched: &Fetched) {
+        let now = self.clock.now();
+        let mut breaker = files::read_breaker(&self.dir, &now);
+        let failed = match &fetched.outcome {
+            Outcome::Failed(failure) => {
+                tracing::warn!(error = %failure, "the key server decided nothing");
+                let _pause = breaker.failed(now.since_boot, jitter());
+                true
+            }
+            _ => {
+                breaker.succeeded();
+                false
+            }
+        };
+        // Another process that writes just now has asked just now; what it keeps is as good.
+        let Ok(Some(lock)) = memory::try_lock(&self.dir) else {
+            return;
+        };
+        let saved = files::write_breaker(&self.dir, &breaker, &now).and_then(|()| match failed {
+            true => Ok(()),
+            false => memory::save(&self.dir, known, fetched.document.as_deref(), &lock),
+        });
+        if let Err(err) = saved {
+            tracing::error!(error = %err, "the answer can't be kept");
+        }
+    }
+}
+
+/// Bytes of standard input that are looked at.
+const MAX_REQUEST: u64 = keyroster_wire::REQUEST_MAX as u64 + 1;

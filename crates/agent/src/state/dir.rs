@@ -1,0 +1,338 @@
+//! Files in the state directory: read with distrust, written whole.
+
+use std::fs::File;
+use std::io::{self, Read as _, Write as _};
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::fchown;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{
+    AtFlags, CWD, FileType, FlockOperation, Mode, OFlags, Stat, flock, fstat, mkdirat, openat,
+    renameat, unlinkat,
+};
+use rustix::io::Errno;
+use rustix::process::geteuid;
+
+/// The state directory, held open: everything in it is reached through this handle and not by path, so that nobody can
+/// put another directory in its place between two steps.
+#[derive(Debug)]
+pub struct StateDir {
+    dir: OwnedFd,
+    path: PathBuf,
+    owner: Owner,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Owner {
+    uid: u32,
+    gid: u32,
+}
+
+/// Why a file in the state directory can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum StateError {
+    /// The system said no.
+    #[error("can't {action} \"{path}\": {err}")]
+    Io {
+        /// What was tried.
+        action: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// What the system said.
+        err: io::Error,
+    },
+    /// It is there, but somebody else could have put it there.
+    #[error("\"{path}\" is not trusted: {why}")]
+    Untrusted {
+        /// What.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// It is ours, but not what was written.
+    #[error("\"{path}\" is corrupt: {why}")]
+    Corrupt {
+        /// What.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
+}
+
+/// A lock on the directory; given back when it is dropped.
+#[derive(Debug)]
+pub struct Lock(#[expect(dead_code, reason = "the open file is the lock")] OwnedFd);
+
+/// Who may read a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Secrecy {
+    /// Others may read it.
+    Public,
+    /// A private key: refused when anybody else can read it.
+    Secret,
+}
+
+impl StateDir {
+    /// Opens the directory.
+    ///
+    /// # Errors
+    /// When it does not exist, or is anybody's but ours.
+    pub fn open(path: &Path) -> Result<Self, StateError> {
+        let dir =
+            openat(CWD, path, DIRECTORY, Mode::empty()).map_err(|err| failed("open", path, err))?;
+        Self::judge(dir, path)
+    }
+
+    /// Opens the directory, and makes it first if it is missing.
+    ///
+    /// # Errors
+    /// When it can't be made, or is anybody's but ours.
+    pub fn create(path: &Path) -> Result<Self, StateError> {
+        match mkdirat(CWD, path, PRIVATE_DIR) {
+            Ok(()) | Err(Errno::EXIST) => Self::open(path),
+            Err(err) => Err(failed("make", path, err)),
+        }
+    }
+
+    fn judge(dir: OwnedFd, path: &Path) -> Result<Self, StateError> {
+        let stat = fstat(&dir).map_err(|err| failed("look at", path, err))?;
+        let untrusted = |why| {
+            Err(StateError::Untrusted {
+                path: path.to_owned(),
+                why,
+            })
+        };
+        let own = geteuid();
+        if stat.st_uid != own.as_raw() && !own.is_root() {
+            return untrusted("it belongs to another user");
+        }
+        if stat.st_mode & WRITABLE_BY_OTHERS != 0 {
+            return untrusted("group or others can write to it");
+        }
+        let owner = Owner {
+            uid: stat.st_uid,
+            gid: stat.st_gid,
+        };
+        Ok(Self {
+            dir,
+            path: path.to_owned(),
+            owner,
+        })
+    }
+
+    /// A directory inside of it.
+    ///
+    /// # Errors
+    /// When it does not exist, or is anybody's but ours.
+    pub fn sub(&self, name: &str) -> Result<Self, StateError> {
+        let path = self.path_of(name);
+        let dir = openat(&self.dir, name, DIRECTORY, Mode::empty())
+            .map_err(|err| failed("open", &path, err))?;
+        let sub = Self::judge(dir, &path)?;
+        if sub.owner.uid == self.owner.uid {
+            return Ok(sub);
+        }
+        Err(StateError::Untrusted {
+            path,
+            why: "it belongs to another user",
+        })
+    }
+
+    /// Makes a directory inside of it.
+    ///
+    /// # Errors
+    /// When it exists or can't be made.
+    pub fn make_sub(&self, name: &str) -> Result<Self, StateError> {
+        let path = self.path_of(name);
+        mkdirat(&self.dir, name, PRIVATE_DIR).map_err(|err| failed("make", &path, err))?;
+        let dir = openat(&self.dir, name, DIRECTORY, Mode::empty())
+            .map_err(|err| failed("open", &path, err))?;
+        self.give_to_owner(dir.as_fd())
+            .map_err(|err| io_failed("own", &path, err))?;
+        Self::judge(dir, &path)
+    }
+
+    /// The file's bytes; none when there is no such file.
+    ///
+    /// # Errors
+    /// When it is not a plain file of ours that only we can write, or is longer than `cap`.
+    pub fn read(
+        &self,
+        name: &str,
+        cap: usize,
+        secrecy: Secrecy,
+    ) -> Result<Option<Vec<u8>>, StateError> {
+        let path = self.path_of(name);
+        let file = match openat(&self.dir, name, READ, Mode::empty()) {
+            Ok(file) => file,
+            Err(Errno::NOENT) => return Ok(None),
+            Err(Errno::LOOP) => {
+                return Err(StateError::Untrusted {
+                    path,
+                    why: "it is a symbolic link",
+                });
+            }
+            Err(err) => return Err(failed("open", &path, err)),
+        };
+        let stat = fstat(&file).map_err(|err| failed("look at", &path, err))?;
+        if let Some(why) = self.distrust(&stat, secrecy) {
+            return Err(StateError::Untrusted { path, why });
+        }
+        let mut bytes = Vec::new();
+        let limit = u64::try_from(cap).unwrap_or(u64::MAX).saturating_add(1);
+        File::from(file)
+            .take(limit)
+            .read_to_end(&mut bytes)
+            .map_err(|err| io_failed("read", &path, err))?;
+        if bytes.len() > cap {
+            return Err(StateError::Corrupt {
+                path,
+                why: format!("it is longer than {cap} bytes"),
+            });
+        }
+        Ok(Some(bytes))
+    }
+
+    fn distrust(&self, stat: &Stat, secrecy: Secrecy) -> Option<&'static str> {
+        if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
+            return Some("it is not a plain file");
+        }
+        if stat.st_uid != self.owner.uid {
+            return Some("it belongs to another user");
+        }
+        if stat.st_mode & WRITABLE_BY_OTHERS != 0 {
+            return Some("group or others can write it");
+        }
+        if secrecy == Secrecy::Secret && stat.st_mode & READABLE_BY_OTHERS != 0 {
+            return Some("group or others can read it");
+        }
+        None
+    }
+
+    /// Puts a file in place, whole or not at all.
+    ///
+    /// # Errors
+    /// When it can't be written; what was there before is still there then.
+    pub fn write(&self, name: &str, bytes: &[u8]) -> Result<(), StateError> {
+        let path = self.path_of(name);
+        let temporary = format!(".{name}.{}", std::process::id());
+        let written = self.write_new(&temporary, bytes).and_then(|()| {
+            renameat(&self.dir, temporary.as_str(), &self.dir, name).map_err(io::Error::from)
+        });
+        if let Err(err) = written {
+            // What was half written must not fill a disk that is full already.
+            let _ = unlinkat(&self.dir, temporary.as_str(), AtFlags::empty());
+            return Err(io_failed("write", &path, err));
+        }
+        self.sync()
+    }
+
+    fn write_new(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
+        // A file of an earlier process with our number would be in the way.
+        let _ = unlinkat(&self.dir, name, AtFlags::empty());
+        let mut file = File::from(openat(&self.dir, name, CREATE, PRIVATE_FILE)?);
+        self.give_to_owner(file.as_fd())?;
+        file.write_all(bytes)?;
+        file.sync_all()
+    }
+
+    /// Root enrols hosts for the host agent's user; what root makes must be that user's.
+    fn give_to_owner(&self, file: impl AsFd) -> io::Result<()> {
+        if geteuid().as_raw() == self.owner.uid {
+            return Ok(());
+        }
+        fchown(file, Some(self.owner.uid), Some(self.owner.gid))
+    }
+
+    /// Takes a file away; one that is not there is gone already.
+    ///
+    /// # Errors
+    /// When it can't be removed.
+    pub fn remove(&self, name: &str) -> Result<(), StateError> {
+        match unlinkat(&self.dir, name, AtFlags::empty()) {
+            Ok(()) => self.sync(),
+            Err(Errno::NOENT) => Ok(()),
+            Err(err) => Err(failed("remove", &self.path_of(name), err)),
+        }
+    }
+
+    /// Takes an exclusive lock if nobody holds it. `name` is a file that exists for this alone.
+    ///
+    /// # Errors
+    /// When the lock's file can't be made.
+    pub fn try_lock(&self, name: &str) -> Result<Option<Lock>, StateError> {
+        let path = self.path_of(name);
+        let file = openat(&self.dir, name, LOCK, PRIVATE_FILE)
+            .map_err(|err| failed("lock", &path, err))?;
+        self.give_to_owner(file.as_fd())
+            .map_err(|err| io_failed("own", &path, err))?;
+        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Ok(Some(Lock(file))),
+            Err(Errno::WOULDBLOCK) => Ok(None),
+            Err(err) => Err(failed("lock", &path, err)),
+        }
+    }
+
+    pub(super) fn sync(&self) -> Result<(), StateError> {
+        rustix::fs::fsync(&self.dir).map_err(|err| failed("sync", &self.path, err))
+    }
+
+    pub(super) fn handle(&self) -> &OwnedFd {
+        &self.dir
+    }
+
+    /// The path of a file in it, for messages.
+    #[must_use]
+    pub fn path_of(&self, name: &str) -> PathBuf {
+        self.path.join(name)
+    }
+
+    /// Its own path, for messages.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+pub(super) fn failed(action: &'static str, path: &Path, err: Errno) -> StateError {
+    io_failed(action, path, err.into())
+}
+
+fn io_failed(action: &'static str, path: &Path, err: io::Error) -> StateError {
+    StateError::Io {
+        action,
+        path: path.to_owned(),
+        err,
+    }
+}
+
+const WRITABLE_BY_OTHERS: u32 = 0o022;
+const READABLE_BY_OTHERS: u32 = 0o044;
+
+const PRIVATE_DIR: Mode = Mode::RWXU;
+const PRIVATE_FILE: Mode = Mode::RUSR.union(Mode::WUSR);
+
+const DIRECTORY: OFlags = OFlags::RDONLY
+    .union(OFlags::DIRECTORY)
+    .union(OFlags::NOFOLLOW)
+    .union(OFlags::CLOEXEC);
+
+/// Without waiting: opening a pipe that somebody put there must not hang.
+const READ: OFlags = OFlags::RDONLY
+    .union(OFlags::NOFOLLOW)
+    .union(OFlags::NONBLOCK)
+    .union(OFlags::CLOEXEC);
+
+const CREATE: OFlags = OFlags::WRONLY
+    .union(OFlags::CREATE)
+    .union(OFlags::EXCL)
+    .union(OFlags::NOFOLLOW)
+    .union(OFlags::CLOEXEC);
+
+const LOCK: OFlags = OFlags::RDWR
+    .union(OFlags::CREATE)
+    .union(OFlags::NOFOLLOW)
+    .union(OFlags::CLOEXEC);
+
+#[cfg(test)]
+mod tests;

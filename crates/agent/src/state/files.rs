@@ -1,0 +1,200 @@
+//! The files beside the snapshot: small, ours, and believed only as far as being wrong is safe.
+
+use std::time::Duration;
+
+use keyroster_api::snapshot::Tag;
+use keyroster_roster::{Epoch, Revision};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::core::breaker::Breaker;
+use crate::core::freshness::Confirmation;
+use crate::core::moment::{BootId, Moment};
+use crate::state::dir::{Secrecy, StateDir, StateError};
+
+/// The signed document, as the key server sent it.
+pub const SNAPSHOT: &str = "snapshot";
+
+/// The highest epoch and revision ever seen.
+pub const HIGH_WATER: &str = "high-water";
+
+/// When the key server last vouched for the snapshot, or refused the host.
+pub const CONFIRMED: &str = "confirmed";
+
+/// The breaker of hosts without the daemon.
+pub const BREAKER: &str = "breaker";
+
+/// The lock of those who write the files above.
+pub const WRITERS: &str = "lock";
+
+/// The lock that a running daemon holds.
+pub const DAEMON: &str = "daemon";
+
+/// Bytes of the small files.
+const MAX_SMALL_BYTES: usize = 4096;
+
+/// `high-water`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct HighWaterFile {
+    epoch: u64,
+    revision: u64,
+}
+
+/// `confirmed`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ConfirmedFile {
+    /// Of the snapshot that was vouched for; none when none was held.
+    pub epoch: Option<u64>,
+    /// Likewise.
+    pub revision: Option<u64>,
+    boot: String,
+    since_boot_ms: u64,
+    wall_ms: i64,
+    server_time_s: i64,
+    /// The status with which the key server refused this host.
+    pub refused: Option<u16>,
+}
+
+/// `breaker`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct BreakerFile {
+    boot: String,
+    failures: u32,
+    open_until_ms: u64,
+}
+
+impl ConfirmedFile {
+    /// What is to be remembered of a confirmation.
+    #[must_use]
+    pub fn new(confirmed: &Confirmation, tag: Option<Tag>, refused: Option<u16>) -> Self {
+        Self {
+            epoch: tag.map(|tag| tag.epoch.get()),
+            revision: tag.map(|tag| tag.revision.get()),
+            boot: confirmed.boot.to_string(),
+            since_boot_ms: millis(confirmed.since_boot),
+            wall_ms: confirmed.wall_ms,
+            server_time_s: confirmed.server_time_s,
+            refused,
+        }
+    }
+
+    /// The confirmation; none when the boot in it can't be read.
+    #[must_use]
+    pub fn confirmation(&self) -> Option<Confirmation> {
+        Some(Confirmation {
+            boot: BootId::parse(&self.boot)?,
+            since_boot: Duration::from_millis(self.since_boot_ms),
+            wall_ms: self.wall_ms,
+            server_time_s: self.server_time_s,
+        })
+    }
+
+    /// Whether it is about the snapshot with this tag.
+    #[must_use]
+    pub fn vouches_for(&self, tag: Tag) -> bool {
+        (self.epoch, self.revision) == (Some(tag.epoch.get()), Some(tag.revision.get()))
+    }
+}
+
+/// Reads the highest epoch and revision ever seen.
+///
+/// # Errors
+/// When it can't be believed. The caller must then answer nothing that the key server has not confirmed anew.
+pub fn read_high_water(dir: &StateDir) -> Result<Option<Tag>, StateError> {
+    let Some(file) = read_json::<HighWaterFile>(dir, HIGH_WATER)? else {
+        return Ok(None);
+    };
+    let corrupt = |err: keyroster_roster::ModelError| StateError::Corrupt {
+        path: dir.path_of(HIGH_WATER),
+        why: err.to_string(),
+    };
+    Ok(Some(Tag {
+        epoch: Epoch::new(file.epoch).map_err(corrupt)?,
+        revision: Revision::new(file.revision).map_err(corrupt)?,
+    }))
+}
+
+/// Raises the high water; one that is there and higher is never lowered.
+///
+/// # Errors
+/// When it can't be written.
+pub fn raise_high_water(dir: &StateDir, seen: Tag) -> Result<(), StateError> {
+    if matches!(read_high_water(dir), Ok(Some(there)) if there >= seen) {
+        return Ok(());
+    }
+    let file = HighWaterFile {
+        epoch: seen.epoch.get(),
+        revision: seen.revision.get(),
+    };
+    write_json(dir, HIGH_WATER, &file)
+}
+
+/// Reads the last confirmation.
+///
+/// # Errors
+/// When it can't be believed.
+pub fn read_confirmed(dir: &StateDir) -> Result<Option<ConfirmedFile>, StateError> {
+    read_json(dir, CONFIRMED)
+}
+
+/// Keeps the last confirmation.
+///
+/// # Errors
+/// When it can't be written.
+pub fn write_confirmed(dir: &StateDir, file: &ConfirmedFile) -> Result<(), StateError> {
+    write_json(dir, CONFIRMED, file)
+}
+
+/// The breaker that the last `lookup-once` left; a new one when there is none, of another boot, or not to be believed.
+#[must_use]
+pub fn read_breaker(dir: &StateDir, now: &Moment) -> Breaker {
+    match read_json::<BreakerFile>(dir, BREAKER) {
+        Ok(Some(file)) if BootId::parse(&file.boot) == Some(now.boot) => {
+            Breaker::restored(file.failures, Duration::from_millis(file.open_until_ms))
+        }
+        _ => Breaker::default(),
+    }
+}
+
+/// Keeps the breaker; a closed one is no file.
+///
+/// # Errors
+/// When it can't be written.
+pub fn write_breaker(dir: &StateDir, breaker: &Breaker, now: &Moment) -> Result<(), StateError> {
+    if breaker.failures() == 0 {
+        return dir.remove(BREAKER);
+    }
+    let file = BreakerFile {
+        boot: now.boot.to_string(),
+        failures: breaker.failures(),
+        open_until_ms: millis(breaker.open_until()),
+    };
+    write_json(dir, BREAKER, &file)
+}
+
+fn read_json<T: DeserializeOwned>(dir: &StateDir, name: &str) -> Result<Option<T>, StateError> {
+    let Some(bytes) = dir.read(name, MAX_SMALL_BYTES, Secrecy::Public)? else {
+        return Ok(None);
+    };
+    let corrupt = |err: serde_json::Error| StateError::Corrupt {
+        path: dir.path_of(name),
+        why: err.to_string(),
+    };
+    serde_json::from_slice(&bytes).map(Some).map_err(corrupt)
+}
+
+fn write_json(dir: &StateDir, name: &str, value: &impl Serialize) -> Result<(), StateError> {
+    let mut bytes = serde_json::to_vec(value).map_err(|err| StateError::Corrupt {
+        path: dir.path_of(name),
+        why: err.to_string(),
+    })?;
+    bytes.push(b'\n');
+    dir.write(name, &bytes)
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
