@@ -1,7 +1,7 @@
 //! Users. Never deleted: a state ends what they may do, and their name keeps its meaning.
 
 use keyroster_keys::UserName;
-use keyroster_roster::{Timestamp, User, UserKind, UserState};
+use keyroster_roster::{Reason, Timestamp, User, UserKind, UserState};
 use serde_json::json;
 use sqlx::FromRow;
 
@@ -91,6 +91,7 @@ impl Writer<'_> {
         &self,
         name: &UserName,
         state: UserState,
+        reason: Option<&Reason>,
     ) -> Result<Outcome, StoreError> {
         let mut tx = self.begin().await?;
         let object = Object::User(name.clone());
@@ -111,7 +112,11 @@ impl Writer<'_> {
             });
         }
         tx.execute(SET_STATE, values![name, state.as_str()]).await?;
-        let detail = json!({ "state": state.as_str(), "was": user.state.as_str() });
+        let detail = json!({
+            "reason": reason.map(Reason::as_str),
+            "state": state.as_str(),
+            "was": user.state.as_str(),
+        });
         self.written(tx, Event::new(Action::UserSetState, &object, &detail))
             .await
     }
