@@ -1,6 +1,7 @@
 //! What is kept of a token: enough to know it again, not enough to use it.
 
 use std::fmt;
+use std::str::FromStr;
 
 use sha2::{Digest, Sha256};
 use thiserror::Error;
@@ -43,6 +44,20 @@ impl TokenHash {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("the hash of a token is {TEXT_BYTES} digits of lower-case hexadecimal")]
 pub struct TokenHashError;
+
+impl FromStr for TokenHash {
+    type Err = TokenHashError;
+
+    fn from_str(text: &str) -> Result<Self, TokenHashError> {
+        Self::parse(text)
+    }
+}
+
+impl fmt::Display for TokenHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
 
 impl fmt::Debug for TokenHash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
