@@ -104,4 +104,25 @@ mod tests {
         }
         walk(&Cli::command());
     }
+
+    #[test]
+    fn the_manual_names_every_verb_and_every_option() {
+        fn walk(command: &clap::Command, noun: Option<&str>) {
+            let manual = include_str!("../../../docs/cli.md");
+            for argument in command.get_arguments().filter_map(clap::Arg::get_long) {
+                assert!(manual.contains(&format!("--{argument}")), "--{argument}");
+            }
+            for verb in command.get_subcommands() {
+                let name = verb.get_name();
+                let first = noun.unwrap_or(name);
+                let named = |line: &str| {
+                    line.contains(&format!("`{first}"))
+                        && line.split([' ', '`', '|']).any(|word| word == name)
+                };
+                assert!(manual.lines().any(named), "{first} {name}");
+                walk(verb, Some(first));
+            }
+        }
+        walk(&Cli::command(), None);
+    }
 }

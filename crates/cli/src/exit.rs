@@ -34,3 +34,39 @@ impl Exit {
 
 /// The run did what was asked.
 pub(crate) const SUCCESS: u8 = 0;
+
+#[cfg(test)]
+mod tests {
+    use super::Exit::{self, *};
+
+    const ALL: [Exit; 10] = [
+        Refused,
+        Usage,
+        Data,
+        NoInput,
+        Unavailable,
+        Io,
+        TempFail,
+        Protocol,
+        NoPermission,
+        Config,
+    ];
+
+    #[test]
+    fn the_manual_lists_every_exit_code_and_no_other() {
+        let manual = include_str!("../../../docs/cli.md");
+        for exit in ALL {
+            let row = format!("| {} | {exit:?} |", exit.code());
+            assert!(manual.contains(&row), "{row}");
+        }
+        let is_row = |line: &&str| {
+            line.strip_prefix("| ")
+                .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
+        };
+        assert_eq!(
+            manual.lines().filter(is_row).count(),
+            ALL.len() + 1,
+            "and success"
+        );
+    }
+}

@@ -95,13 +95,21 @@ impl Cli {
         std::mem::take(&mut self.transcript)
     }
 
-    fn output(&self, arguments: &[&str], input: &str) -> Result<Output> {
-        let failed = |error: std::io::Error| Failure::new(format!("cannot run keyroster: {error}"));
-        let mut child = Command::new(&self.program)
+    /// The program with these arguments, not yet run.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(&self.program);
+        command
             .args(arguments)
             .env_clear()
             .env("HOME", self.home())
-            .envs(self.variables.iter().cloned())
+            .envs(self.variables.iter().cloned());
+        command
+    }
+
+    fn output(&self, arguments: &[&str], input: &str) -> Result<Output> {
+        let failed = |error: std::io::Error| Failure::new(format!("cannot run keyroster: {error}"));
+        let mut child = self
+            .command(arguments)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

@@ -9,6 +9,7 @@ mod hosts;
 mod keys;
 mod login;
 mod output;
+mod prompt;
 mod refusals;
 mod tokens;
 mod users;
