@@ -18,7 +18,7 @@ pub enum Location {
 
 /// A URL of PostgreSQL's, checked.
 #[derive(Clone)]
-pub struct PostgresUrl(PgConnectOptions);
+pub struct PostgresUrl(Box<PgConnectOptions>);
 
 /// A location that can't be used: tell the admin, and change nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -109,7 +109,7 @@ impl PostgresUrl {
             });
         }
         if names.contains(&"sslmode") {
-            return Ok(Self(options));
+            return Ok(Self(Box::new(options)));
         }
         let local = options.get_socket().is_some() || LOOPBACK.contains(&options.get_host());
         let mode = if local {
@@ -117,11 +117,11 @@ impl PostgresUrl {
         } else {
             PgSslMode::VerifyFull
         };
-        Ok(Self(options.ssl_mode(mode)))
+        Ok(Self(Box::new(options.ssl_mode(mode))))
     }
 
     pub(crate) fn options(&self) -> PgConnectOptions {
-        self.0.clone()
+        (*self.0).clone()
     }
 }
 

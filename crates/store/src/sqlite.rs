@@ -97,3 +97,36 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How long a request waits for a connection.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(15);
+
+#[cfg(test)]
+mod tests {
+    use sqlx::Row;
+
+    use super::*;
+
+    async fn number(pool: &sqlx::Pool<Sqlite>, pragma: &'static str) -> i64 {
+        sqlx::query(pragma).fetch_one(pool).await.unwrap().get(0)
+    }
+
+    #[tokio::test]
+    async fn every_connection_is_durable_checks_references_and_trusts_no_schema() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("roster.db");
+        create_file(&path).unwrap();
+        let pools = connect(&path).await.unwrap();
+        for pool in [&pools.writer, &pools.readers] {
+            let mode: String = sqlx::query("pragma journal_mode")
+                .fetch_one(pool)
+                .await
+                .unwrap()
+                .get(0);
+            assert_eq!(mode, "wal");
+            assert_eq!(number(pool, "pragma synchronous").await, 2, "full");
+            assert_eq!(number(pool, "pragma foreign_keys").await, 1);
+            assert_eq!(number(pool, "pragma trusted_schema").await, 0);
+            assert_eq!(number(pool, "pragma busy_timeout").await, 10_000);
+        }
+        assert_eq!(number(&pools.writer, "pragma query_only").await, 0);
+        assert_eq!(number(&pools.readers, "pragma query_only").await, 1);
+    }
+}

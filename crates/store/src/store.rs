@@ -72,6 +72,7 @@ impl Store {
         }
         store.migrate().await?;
         store.state().await?;
+        store.check_statements().await?;
         Ok(store)
     }
 
@@ -110,12 +111,19 @@ impl Store {
         self.state().await.map(drop)
     }
 
-    /// Has the database read every statement of this crate, without running any. A schema that was changed by other means
-    /// is found so before it matters.
+    /// Has the database read every statement of this crate, without running any, as [`Store::open`] does. A schema that was
+    /// changed by other means is found so before it matters.
+    ///
+    /// # Errors
+    /// [`StoreError::Schema`] names the first statement that is refused.
     pub async fn check_statements(&self) -> Result<(), StoreError> {
         let mut reader = self.read().await?;
         for statement in every_statement() {
-            reader.tx.prepare(statement).await?;
+            reader
+                .tx
+                .prepare(statement)
+                .await
+                .map_err(refused_as_schema)?;
         }
         Ok(())
     }
@@ -151,6 +159,16 @@ impl Store {
             Self::Postgres(pools) => pools.writer.begin().await.map(Tx::Postgres),
         };
         begun.map_err(|error| classify("begin to write", error))
+    }
+}
+
+/// A statement that the database refuses before it runs is written for another schema.
+fn refused_as_schema(error: StoreError) -> StoreError {
+    match error {
+        StoreError::Internal { doing, source } => StoreError::Schema {
+            what: format!("{doing}: {source}"),
+        },
+        other => other,
     }
 }
 
