@@ -36,6 +36,8 @@ pub struct Stage {
     pub url: String,
     /// The drop-in as shipped.
     pub drop_in: String,
+    /// What an act wants shown beneath it.
+    pub notes: Vec<String>,
     home: PathBuf,
     dir: RootDir,
     _accounts: Accounts,
@@ -72,6 +74,7 @@ impl Stage {
             ca_fingerprint: String::new(),
             url: String::new(),
             drop_in,
+            notes: Vec::new(),
             home,
             dir,
             _accounts: accounts,

@@ -14,6 +14,9 @@ pub fn tell(stage: &mut Stage, steps: &mut Steps, interrupt: &Interrupt) -> Resu
     for (what, act) in ACTS {
         interrupt.check()?;
         steps.tell(what, || act(stage))?;
+        for note in stage.notes.drain(..) {
+            println!("       {note}");
+        }
     }
     Ok(())
 }
@@ -74,9 +77,7 @@ fn login_succeeds(stage: &mut Stage) -> Result {
 fn explain(stage: &mut Stage) -> Result {
     let target = format!("{}@{HOST}", stage.login_account.name);
     let reasons = stage.keyroster(&["explain", &target, "--key", &stage.key.fingerprint()?])?;
-    for line in reasons.lines() {
-        println!("       {line}");
-    }
+    stage.notes.extend(reasons.lines().map(str::to_owned));
     Ok(())
 }
 
