@@ -194,3 +194,6 @@ fn spread(interval: Duration) -> Duration {
 
 /// How often a host asks that is out: it may have been let in again.
 const REFUSED_INTERVAL: Duration = Duration::from_secs(30);
+
+#[cfg(test)]
+mod tests;

@@ -1,16 +1,27 @@
 //! Snapshots, keys and moments for this crate's tests.
 
-use std::sync::Arc;
+use std::io::Write as _;
+use std::path::Path;
+use std::process::Command;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use keyroster_api::freshness::{FreshnessBody, ModeText};
 use keyroster_api::signature::SnapshotKey;
 use keyroster_api::snapshot::{Account, AccountKey, SCHEMA, Segment, Snapshot, Tag};
 use keyroster_roster::{Epoch, Revision};
+use keyroster_testkit::{Behaviour, TestCa};
+use rcgen::{CertificateParams, KeyPair};
+use tempfile::TempDir;
+use zeroize::Zeroizing;
 
+use crate::clock::{Clock, SystemClock};
 use crate::core::accept::{Authority, accept};
 use crate::core::held::Held;
 use crate::core::moment::{BootId, Moment};
+use crate::state::credential::HostFile;
+use crate::state::files::raise_high_water;
+use crate::state::{Credential, StateDir};
 
 pub(crate) const HOST_ID: &str = "01934f6e-0000-7000-8000-00000000cafe";
 pub(crate) const KEY_TYPE: &str = "ssh-ed25519";
@@ -111,4 +122,136 @@ pub(crate) fn hold(snapshot: &Snapshot) -> Arc<Held> {
 
 pub(crate) fn held(epoch: u64, revision: u64) -> Arc<Held> {
     hold(&snapshot(epoch, revision))
+}
+
+/// A clock that stands still until it is told.
+#[derive(Debug, Clone)]
+pub(crate) struct TestClock(Arc<Mutex<Moment>>);
+
+impl TestClock {
+    /// One that shows what the machine's clocks show now, so that certificates are valid.
+    pub(crate) fn new() -> Self {
+        Self(Arc::new(Mutex::new(SystemClock::new().unwrap().now())))
+    }
+
+    pub(crate) fn advance(&self, seconds: u64) {
+        let mut now = self.0.lock().unwrap();
+        now.since_boot += Duration::from_secs(seconds);
+        now.wall_ms += i64::try_from(seconds).unwrap() * 1000;
+    }
+}
+
+impl Clock for TestClock {
+    fn now(&self) -> Moment {
+        *self.0.lock().unwrap()
+    }
+}
+
+/// The credential of a host that believes `ca` and asks `server`.
+pub(crate) fn credential(ca: &TestCa, server: &str) -> Credential {
+    let key = KeyPair::generate().unwrap();
+    let certificate = CertificateParams::default()
+        .self_signed(&key)
+        .unwrap()
+        .pem();
+    let host = HostFile {
+        host_id: HOST_ID.to_owned(),
+        name: "web-1".to_owned(),
+        server: server.to_owned(),
+        epoch: 1,
+        revision: 1,
+    };
+    let key = Zeroizing::new(key.serialize_pem());
+    let ca = ca.certificate_pem().to_owned();
+    Credential {
+        host,
+        key,
+        certificate,
+        ca,
+        snapshot_key: snapshot_key().public(),
+    }
+}
+
+/// A state directory as enrolment leaves it.
+pub(crate) fn enrolled(path: &Path, credential: &Credential) -> StateDir {
+    let dir = StateDir::create(path).unwrap();
+    raise_high_water(&dir, credential.host.floor().unwrap()).unwrap();
+    credential.save(&dir).unwrap();
+    dir
+}
+
+/// The answer with this document.
+pub(crate) fn serving(document: &[u8]) -> Behaviour {
+    let headers = vec![format!(
+        "content-type: {}",
+        keyroster_api::snapshot::CONTENT_TYPE
+    )];
+    Behaviour::Answer {
+        status: 200,
+        headers,
+        body: document.to_vec(),
+    }
+}
+
+/// A small disk of its own. Dropped, it is gone.
+pub(crate) struct SmallDisk(TempDir);
+
+impl SmallDisk {
+    pub(crate) fn new(size: &str) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let disk = Self(dir);
+        disk.run(
+            "mount",
+            &[
+                "-t",
+                "tmpfs",
+                "-o",
+                &format!("size={size},mode=0700"),
+                "tmpfs",
+            ],
+        );
+        disk
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    pub(crate) fn set_read_only(&self, read_only: bool) {
+        self.run(
+            "mount",
+            &[
+                "-o",
+                if read_only {
+                    "remount,ro"
+                } else {
+                    "remount,rw"
+                },
+            ],
+        );
+    }
+
+    /// Fills it to the last byte.
+    pub(crate) fn fill(&self) {
+        let mut file = std::fs::File::create(self.path().join("ballast")).unwrap();
+        while file.write_all(&[0; 4096]).is_ok() {}
+    }
+
+    fn run(&self, program: &str, arguments: &[&str]) {
+        let done = Command::new(program)
+            .args(arguments)
+            .arg(self.path())
+            .status()
+            .unwrap();
+        assert!(
+            done.success(),
+            "`{program}` failed: these tests need root and CAP_SYS_ADMIN"
+        );
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg(self.path()).status();
+    }
 }
