@@ -1,1 +1,35 @@
-//! keyroster-server
+//! The key server: the roster over HTTP for people, and signed snapshots for hosts.
+//!
+//! The parts, from the outside in: [`program`] is the command line; [`server`] listens and keeps its certificate and the
+//! roster's revision up to date; [`router`] says which route is there and who may take it; [`handlers`] have one file for
+//! each noun; [`snapshots`] answers hosts from memory. [`init`] makes the data directory. Clock and randomness are
+//! parameters of the application; every limit stands in [`limits`].
+
+pub mod app;
+pub mod auth;
+pub mod ca;
+pub mod caller;
+pub mod certificate_request;
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod data_dir;
+pub mod error;
+pub mod extract;
+pub mod guard;
+pub mod handlers;
+pub mod host_identity;
+pub mod init;
+pub mod limits;
+pub mod metrics;
+pub mod openapi;
+pub mod page;
+pub mod parse;
+pub mod program;
+pub mod random;
+pub mod render;
+pub mod roster_state;
+pub mod router;
+pub mod secret;
+pub mod server;
+pub mod snapshots;

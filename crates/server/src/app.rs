@@ -1,0 +1,197 @@
+//! What every handler works with.
+
+use std::fmt;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use keyroster_api::signature::{SignatureError, SnapshotKey};
+use keyroster_api::snapshot::Tag;
+use keyroster_keys::KeyPolicy;
+use keyroster_roster::Timestamp;
+use keyroster_store::{Store, StoreError};
+use tokio::sync::Semaphore;
+use uuid::Builder;
+
+use crate::ca::{Ca, SERIAL_BYTES};
+use crate::caller::KnownCertificates;
+use crate::clock::Clock;
+use crate::guard::RequestIds;
+use crate::limits::Limits;
+use crate::metrics::Metrics;
+use crate::random::{Random, RandomError, random_bytes};
+use crate::roster_state::RosterState;
+use crate::snapshots::Snapshots;
+
+/// The application, shared by all requests.
+pub type App = Arc<Application>;
+
+/// The parts of a running server.
+pub struct Application {
+    /// The roster.
+    pub store: Store,
+    /// Where the roster stands, known in memory.
+    pub roster: RosterState,
+    /// The certificate authority.
+    pub ca: Ca,
+    /// The public half of the snapshot key, as hosts get it.
+    pub snapshot_key: PublicHalf,
+    /// Rendered snapshots.
+    pub snapshots: Snapshots,
+    /// Hosts' certificates that were seen lately.
+    pub certificates: KnownCertificates,
+    /// Which keys may be added.
+    pub key_policy: KeyPolicy,
+    /// Limits.
+    pub limits: Limits,
+    /// Counters.
+    pub metrics: Metrics,
+    /// Places for requests that are worked on.
+    pub requests: Semaphore,
+    /// Ids of requests.
+    pub request_ids: RequestIds,
+    /// The OpenAPI document.
+    pub openapi: Bytes,
+    clock: Arc<dyn Clock>,
+    random: Arc<dyn Random>,
+}
+
+/// The public half of the snapshot key.
+#[derive(Debug, Clone)]
+pub struct PublicHalf {
+    /// As an OpenSSH line.
+    pub line: String,
+    /// SHA-256 of the key blob.
+    pub pin: [u8; 32],
+}
+
+/// What an application is made of.
+pub struct Parts {
+    /// The roster.
+    pub store: Store,
+    /// The certificate authority.
+    pub ca: Ca,
+    /// Signs snapshots.
+    pub snapshot_key: SnapshotKey,
+    /// Limits.
+    pub limits: Limits,
+    /// The clock.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub random: Arc<dyn Random>,
+}
+
+/// An application can't be put together.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The database does not answer, or is not ours.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The snapshot key is of no use.
+    #[error(transparent)]
+    SnapshotKey(#[from] SignatureError),
+    /// There is no randomness.
+    #[error(transparent)]
+    Random(#[from] RandomError),
+}
+
+impl Application {
+    /// Puts the parts together and asks the database where the roster stands.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn start(parts: Parts, openapi: Bytes) -> Result<App, StartError> {
+        let public = parts.snapshot_key.public();
+        let snapshot_key = PublicHalf {
+            line: public.to_openssh()?,
+            pin: public.pin()?,
+        };
+        let state = parts.store.state().await?;
+        let first_id = u64::from_be_bytes(random_bytes(parts.random.as_ref())?);
+        Ok(Arc::new(Self {
+            roster: RosterState::new(Tag {
+                epoch: state.epoch,
+                revision: state.revision,
+            }),
+            store: parts.store,
+            ca: parts.ca,
+            snapshot_key,
+            snapshots: Snapshots::new(parts.snapshot_key, parts.limits.renderings),
+            certificates: KnownCertificates::new(),
+            key_policy: KeyPolicy::default(),
+            limits: parts.limits,
+            metrics: Metrics::new(),
+            requests: Semaphore::new(parts.limits.requests),
+            request_ids: RequestIds::from(first_id),
+            openapi,
+            clock: parts.clock,
+            random: parts.random,
+        }))
+    }
+
+    /// The moment.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// Where secrets come from.
+    #[must_use]
+    pub fn random(&self) -> &dyn Random {
+        self.random.as_ref()
+    }
+
+    /// A new id: a UUID of version 7, so that ids sort by the time at which they were made.
+    ///
+    /// # Errors
+    /// When there is no randomness.
+    pub fn new_id(&self) -> Result<String, RandomError> {
+        let random = random_bytes::<10>(self.random())?;
+        Ok(
+            Builder::from_unix_timestamp_millis(self.clock.unix_millis(), &random)
+                .into_uuid()
+                .to_string(),
+        )
+    }
+
+    /// A new serial number for a certificate.
+    ///
+    /// # Errors
+    /// When there is no randomness.
+    pub fn new_serial(&self) -> Result<[u8; SERIAL_BYTES], RandomError> {
+        random_bytes(self.random())
+    }
+
+    /// Asks the database where the roster stands. If it does not say, nothing that is known counts any more.
+    pub async fn refresh(&self) {
+        if let Err(error) = self.refresh_quietly().await {
+            tracing::warn!(%error, "the roster's revision can't be read: snapshots are refused until it can");
+            self.roster.doubt();
+        }
+    }
+
+    /// Asks the database where the roster stands. If it does not say, what is known grows old.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn refresh_quietly(&self) -> Result<(), StoreError> {
+        let asked = self.roster.ask();
+        let state = self.store.state().await?;
+        self.roster.answered(
+            asked,
+            Tag {
+                epoch: state.epoch,
+                revision: state.revision,
+            },
+        );
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Application {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Application")
+            .field("ca", &self.ca)
+            .finish_non_exhaustive()
+    }
+}

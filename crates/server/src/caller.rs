@@ -1,0 +1,136 @@
+//! Which host is calling, by the certificate that it showed in the TLS handshake.
+
+use std::ops::Deref;
+use std::sync::Arc;
+
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use keyroster_api::ProblemKind;
+use keyroster_edge::PeerCertificate;
+use keyroster_roster::Actor;
+use keyroster_store::{HostCredential, Showing, Shown};
+use moka::sync::Cache;
+use rustls::pki_types::CertificateDer;
+
+use crate::app::App;
+use crate::error::{Answer, ApiError, model_error};
+use crate::host_identity::{HostIdentity, NotAHost};
+use crate::limits::MAX_CACHED_IDENTITIES;
+
+/// A host with a certificate of our CA. Whether it may still use that certificate is decided by [`admit`].
+#[derive(Debug, Clone)]
+pub struct Caller(Arc<HostIdentity>);
+
+/// What stands in certificates that were seen lately, so that each is read once and not at each request.
+#[derive(Debug)]
+pub struct KnownCertificates(Cache<CertificateDer<'static>, Result<Arc<HostIdentity>, NotAHost>>);
+
+impl KnownCertificates {
+    /// None yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self(Cache::new(MAX_CACHED_IDENTITIES))
+    }
+
+    fn read(&self, certificate: &CertificateDer<'static>) -> Result<Arc<HostIdentity>, NotAHost> {
+        if let Some(known) = self.0.get(certificate) {
+            return known;
+        }
+        let read = HostIdentity::from_certificate(certificate).map(Arc::new);
+        self.0.insert(certificate.clone(), read.clone());
+        read
+    }
+}
+
+impl Default for KnownCertificates {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Deref for Caller {
+    type Target = HostIdentity;
+
+    fn deref(&self) -> &HostIdentity {
+        &self.0
+    }
+}
+
+impl FromRequestParts<App> for Caller {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Answer<Self> {
+        let Some(PeerCertificate(Some(certificate))) = parts.extensions.get() else {
+            return Err(refused(
+                app,
+                ProblemKind::Unauthenticated,
+                "this needs a host's client certificate",
+            ));
+        };
+        let identity = app.certificates.read(certificate);
+        identity.map(Self).map_err(|NotAHost| {
+            refused(
+                app,
+                ProblemKind::Forbidden,
+                "the client certificate is not a host's",
+            )
+        })
+    }
+}
+
+/// Lets a host in by the certificate that it shows, takes note of the first use of a new one, and locks the host when an old
+/// one is used.
+///
+/// # Errors
+/// When the host is out.
+pub async fn admit(app: &App, caller: &Caller, credential: Option<HostCredential>) -> Answer<()> {
+    let now = app.now();
+    match credential.map(|credential| credential.judge(caller.generation, now)) {
+        None | Some(Shown::HostRemoved) => return Err(gone(caller)),
+        Some(Shown::Current | Shown::Overlapping) => return Ok(()),
+        Some(Shown::Next | Shown::Superseded) => {}
+    }
+    let actor = Actor::parse(&format!("host:{}", caller.host)).map_err(model_error("id"))?;
+    let showing = app
+        .store
+        .write(&actor, now)
+        .show_certificate(&caller.host, caller.generation)
+        .await;
+    app.refresh().await;
+    match showing? {
+        Showing::Good | Showing::Rotated(_) => Ok(()),
+        Showing::Locked(_) => Err(locked(caller)),
+        Showing::HostGone => Err(gone(caller)),
+    }
+}
+
+/// The host is not in the roster, or not any more.
+pub fn gone(caller: &Caller) -> ApiError {
+    tracing::info!(host = %caller.host, "a host that is not in the roster was refused");
+    ApiError::hinted(
+        ProblemKind::HostGone,
+        "the host is not in the roster",
+        ENROL_AGAIN,
+    )
+}
+
+/// Somebody used a certificate of the host's that another has taken the place of: an alert.
+pub fn locked(caller: &Caller) -> ApiError {
+    tracing::error!(
+        host = %caller.host,
+        generation = caller.generation,
+        "an old certificate of a host was used: somebody has a copy, and the host is locked"
+    );
+    ApiError::hinted(
+        ProblemKind::HostGone,
+        "the host's certificate was superseded, and the host is locked",
+        ENROL_AGAIN,
+    )
+}
+
+fn refused(app: &App, kind: ProblemKind, why: &str) -> ApiError {
+    app.metrics.refused_credentials.increment(1);
+    ApiError::refused(kind, why)
+}
+
+const ENROL_AGAIN: &str = "enrol it again with a new enrolment token";

@@ -1,0 +1,114 @@
+//! The command line of `keyroster-server`.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// The key server.
+#[derive(Debug, Parser)]
+#[command(
+    name = "keyroster-server",
+    version,
+    about = "The key server: decides who may log in over SSH"
+)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Make the data directory, the CA, the snapshot key, the database and the first admin token
+    Init(Init),
+    /// Serve
+    Run(Run),
+    /// Print the OpenAPI document
+    Openapi,
+    /// Make another admin token, for when the first is lost; works on the database itself
+    AdminToken(AdminToken),
+}
+
+/// `init`.
+#[derive(Debug, Args)]
+pub struct Init {
+    /// The directory to make; it must not exist yet
+    #[arg(long, value_name = "DIR", env = "KEYROSTER_SERVER_DATA")]
+    pub data: PathBuf,
+    /// A name or address under which the server will be reached; may be given several times
+    #[arg(long = "name", value_name = "NAME")]
+    pub names: Vec<String>,
+    /// postgres://… ; an SQLite file in the data directory when absent
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "KEYROSTER_SERVER_DATABASE",
+        hide_env_values = true
+    )]
+    pub database: Option<String>,
+    /// Where `run` will listen
+    #[arg(long, value_name = "ADDRESS:PORT", env = "KEYROSTER_SERVER_LISTEN")]
+    pub listen: Option<SocketAddr>,
+}
+
+/// `run`.
+#[derive(Debug, Args)]
+pub struct Run {
+    /// The directory that `init` made
+    #[arg(long, value_name = "DIR", env = "KEYROSTER_SERVER_DATA")]
+    pub data: PathBuf,
+    /// Where to listen, instead of where server.toml says; port 0 takes a free one
+    #[arg(long, value_name = "ADDRESS:PORT", env = "KEYROSTER_SERVER_LISTEN")]
+    pub listen: Option<SocketAddr>,
+    /// The database, instead of the one that server.toml names
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "KEYROSTER_SERVER_DATABASE",
+        hide_env_values = true
+    )]
+    pub database: Option<String>,
+    /// What to log, in the grammar of tracing: info, debug, warn,keyroster_server=debug
+    #[arg(
+        long,
+        value_name = "FILTER",
+        env = "KEYROSTER_SERVER_LOG",
+        default_value = "info"
+    )]
+    pub log_filter: String,
+}
+
+/// `admin-token`.
+#[derive(Debug, Args)]
+pub struct AdminToken {
+    /// The directory that `init` made
+    #[arg(long, value_name = "DIR", env = "KEYROSTER_SERVER_DATA")]
+    pub data: PathBuf,
+    /// A name for the token that no other token has
+    #[arg(long, value_name = "NAME")]
+    pub name: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_holds_together() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_database_password_from_the_environment_is_not_shown_in_help() {
+        let help = Cli::command()
+            .find_subcommand_mut("run")
+            .unwrap()
+            .render_long_help()
+            .to_string();
+        assert!(help.contains("[env: KEYROSTER_SERVER_DATABASE]"), "{help}");
+    }
+}

@@ -1,0 +1,359 @@
+//! The data directory: which file is which, and how secret files are read and written.
+//!
+//! A secret that others may read is no secret any more, and one that others may write is somebody else's: both are refused on
+//! load and not warned about, since a warning at start is read by nobody.
+
+use std::fs::{self, File, Metadata, OpenOptions};
+use std::io::{self, Read as _, Write as _};
+use std::os::unix::fs::{
+    DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _,
+};
+use std::path::{Path, PathBuf};
+
+use thiserror::Error;
+use zeroize::Zeroizing;
+
+/// The directory that `init` makes and `run` serves from.
+#[derive(Debug, Clone)]
+pub struct DataDir(PathBuf);
+
+/// A file of the data directory that can't be used. The message names it; the admin has to put it right.
+#[derive(Debug, Error)]
+pub enum FileError {
+    /// The operating system refused.
+    #[error("can't {verb} \"{}\": {error}", path.display())]
+    Io {
+        /// What was tried.
+        verb: &'static str,
+        /// On which file.
+        path: PathBuf,
+        /// What the operating system said.
+        error: io::Error,
+    },
+    /// Group or others may read or write a secret file.
+    #[error("\"{}\" may be read or written by others than its owner (mode {mode:04o})", path.display())]
+    Exposed {
+        /// The file.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+    },
+    /// The file belongs to somebody who is neither root nor the one who runs the server.
+    #[error("\"{}\" belongs to uid {owner}, neither to root nor to the user who runs this", path.display())]
+    Foreign {
+        /// The file.
+        path: PathBuf,
+        /// Its owner.
+        owner: u32,
+    },
+    /// The file is no regular file, or longer than any of its kind.
+    #[error("\"{}\" is not a file of at most {MAX_SECRET_FILE} bytes", path.display())]
+    NotAFile {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The path is no directory.
+    #[error("\"{}\" is no directory", path.display())]
+    NotADirectory {
+        /// The path.
+        path: PathBuf,
+    },
+    /// The file is not text.
+    #[error("\"{}\" is not text", path.display())]
+    NotText {
+        /// The file.
+        path: PathBuf,
+    },
+}
+
+impl DataDir {
+    /// The directory at this path, which may not exist yet.
+    #[must_use]
+    pub fn at(path: &Path) -> Self {
+        Self(path.to_owned())
+    }
+
+    /// Makes the directory, mode 0700.
+    ///
+    /// # Errors
+    /// When it exists or can't be made.
+    pub fn create(path: &Path) -> Result<Self, FileError> {
+        fs::DirBuilder::new()
+            .mode(0o700)
+            .create(path)
+            .map_err(|error| failed("make", path, error))?;
+        Ok(Self(path.to_owned()))
+    }
+
+    /// The directory that is there, unless others may write in it.
+    ///
+    /// # Errors
+    /// When it is none, or others could exchange its files.
+    pub fn open(path: &Path) -> Result<Self, FileError> {
+        let metadata = fs::metadata(path).map_err(|error| failed("open", path, error))?;
+        let mode = metadata.permissions().mode() & 0o7777;
+        if !metadata.is_dir() {
+            return Err(FileError::NotADirectory {
+                path: path.to_owned(),
+            });
+        }
+        if mode & 0o022 != 0 {
+            return Err(FileError::Exposed {
+                path: path.to_owned(),
+                mode,
+            });
+        }
+        check_owner(path, metadata.uid())?;
+        Ok(Self(path.to_owned()))
+    }
+
+    /// The directory itself.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// `server.toml`. Secret, since a database's URL may hold a password.
+    #[must_use]
+    pub fn config(&self) -> PathBuf {
+        self.0.join("server.toml")
+    }
+
+    /// The CA's certificate, PEM.
+    #[must_use]
+    pub fn ca(&self) -> PathBuf {
+        self.0.join("ca.pem")
+    }
+
+    /// The CA's private key, PEM.
+    #[must_use]
+    pub fn ca_key(&self) -> PathBuf {
+        self.0.join("ca.key")
+    }
+
+    /// The snapshot key, OpenSSH's format.
+    #[must_use]
+    pub fn snapshot_key(&self) -> PathBuf {
+        self.0.join("snapshot-key")
+    }
+
+    /// The snapshot key's public half, one line.
+    #[must_use]
+    pub fn snapshot_key_public(&self) -> PathBuf {
+        self.0.join("snapshot-key.pub")
+    }
+
+    /// The database, when it is SQLite.
+    #[must_use]
+    pub fn sqlite(&self) -> PathBuf {
+        self.0.join("roster.db")
+    }
+
+    /// The address that `run` listens on, for whoever started it on port 0.
+    #[must_use]
+    pub fn listen(&self) -> PathBuf {
+        self.0.join("listen")
+    }
+}
+
+/// Writes a new file that only its owner may read, and makes it durable.
+///
+/// # Errors
+/// When the file exists or can't be written.
+pub fn write_secret(path: &Path, text: &str) -> Result<(), FileError> {
+    write_new(path, text, 0o600)
+}
+
+/// Writes a new file that everybody who reaches it may read, and makes it durable.
+///
+/// # Errors
+/// When the file exists or can't be written.
+pub fn write_public(path: &Path, text: &str) -> Result<(), FileError> {
+    write_new(path, text, 0o644)
+}
+
+/// Replaces a file that only its owner may read: whoever reads it sees the old text or the new one.
+///
+/// # Errors
+/// When it can't be written.
+pub fn replace(path: &Path, text: &str) -> Result<(), FileError> {
+    let temporary = path.with_extension("new");
+    match fs::remove_file(&temporary) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            return Err(failed("remove", &temporary, error));
+        }
+        _ => {}
+    }
+    write_secret(&temporary, text)?;
+    fs::rename(&temporary, path).map_err(|error| failed("rename", &temporary, error))
+}
+
+/// Reads a secret file, unless others than its owner may read or write it.
+///
+/// # Errors
+/// When it can't be read, is exposed, belongs to a stranger, or is no text file of a sound size.
+pub fn read_secret(path: &Path) -> Result<Zeroizing<String>, FileError> {
+    // The file that is checked is the file that is read: the open descriptor, not the path, is asked.
+    let file = open(path)?;
+    check_private(&file, path)?;
+    read_text(file, path)
+}
+
+/// Reads a file that is no secret.
+///
+/// # Errors
+/// When it can't be read, or is no text file of a sound size.
+pub fn read_public(path: &Path) -> Result<Zeroizing<String>, FileError> {
+    let file = open(path)?;
+    check_file(&file, path)?;
+    read_text(file, path)
+}
+
+/// Opens without waiting, since a pipe in a file's place would wait for ever.
+fn open(path: &Path) -> Result<File, FileError> {
+    OpenOptions::new()
+        .read(true)
+        .custom_flags(rustix::fs::OFlags::NONBLOCK.bits().cast_signed())
+        .open(path)
+        .map_err(|error| failed("read", path, error))
+}
+
+fn read_text(file: File, path: &Path) -> Result<Zeroizing<String>, FileError> {
+    let mut bytes = Zeroizing::new(Vec::new());
+    file.take(MAX_SECRET_FILE + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|error| failed("read", path, error))?;
+    match std::str::from_utf8(&bytes) {
+        Ok(text) => Ok(Zeroizing::new(text.to_owned())),
+        Err(_) => Err(FileError::NotText {
+            path: path.to_owned(),
+        }),
+    }
+}
+
+/// Makes what was written to a directory durable.
+///
+/// # Errors
+/// When the operating system refuses.
+pub fn sync_dir(path: &Path) -> Result<(), FileError> {
+    File::open(path)
+        .and_then(|dir| dir.sync_all())
+        .map_err(|error| failed("sync", path, error))
+}
+
+fn check_file(file: &File, path: &Path) -> Result<Metadata, FileError> {
+    let metadata = file
+        .metadata()
+        .map_err(|error| failed("read", path, error))?;
+    if !metadata.is_file() || metadata.len() > MAX_SECRET_FILE {
+        return Err(FileError::NotAFile {
+            path: path.to_owned(),
+        });
+    }
+    Ok(metadata)
+}
+
+fn check_private(file: &File, path: &Path) -> Result<(), FileError> {
+    let metadata = check_file(file, path)?;
+    let mode = metadata.permissions().mode() & 0o7777;
+    if mode & 0o077 != 0 {
+        return Err(FileError::Exposed {
+            path: path.to_owned(),
+            mode,
+        });
+    }
+    check_owner(path, metadata.uid())
+}
+
+fn check_owner(path: &Path, owner: u32) -> Result<(), FileError> {
+    if owner != 0 && owner != rustix::process::geteuid().as_raw() {
+        return Err(FileError::Foreign {
+            path: path.to_owned(),
+            owner,
+        });
+    }
+    Ok(())
+}
+
+fn write_new(path: &Path, text: &str, mode: u32) -> Result<(), FileError> {
+    let write = || -> io::Result<()> {
+        let mut file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(mode)
+            .open(path)?;
+        file.write_all(text.as_bytes())?;
+        file.sync_all()
+    };
+    write().map_err(|error| failed("write", path, error))
+}
+
+fn failed(verb: &'static str, path: &Path, error: io::Error) -> FileError {
+    FileError::Io {
+        verb,
+        path: path.to_owned(),
+        error,
+    }
+}
+
+/// Bytes of a configuration, a key or a certificate.
+pub const MAX_SECRET_FILE: u64 = 64 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(mode: u32) -> (tempfile::TempDir, PathBuf) {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("secret");
+        write_secret(&path, "s").unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+        (dir, path)
+    }
+
+    #[test]
+    fn a_secret_that_others_may_read_or_write_is_refused() {
+        for mode in [0o640, 0o604, 0o620, 0o602, 0o610] {
+            let (_dir, path) = file(mode);
+            assert!(
+                matches!(read_secret(&path), Err(FileError::Exposed { .. })),
+                "{mode:o}"
+            );
+        }
+        let (_dir, path) = file(0o600);
+        assert_eq!(read_secret(&path).unwrap().as_str(), "s");
+    }
+
+    #[test]
+    fn a_written_secret_is_for_its_owner_alone_whatever_the_umask() {
+        let (_dir, path) = file(0o600);
+        replace(&path, "t").unwrap();
+        assert_eq!(
+            fs::metadata(&path).unwrap().permissions().mode() & 0o777,
+            0o600
+        );
+        assert_eq!(read_secret(&path).unwrap().as_str(), "t");
+    }
+
+    #[test]
+    fn an_existing_file_is_never_overwritten_by_a_new_one() {
+        let (_dir, path) = file(0o600);
+        assert!(write_secret(&path, "t").is_err());
+        assert_eq!(read_secret(&path).unwrap().as_str(), "s");
+    }
+
+    #[test]
+    fn a_directory_and_an_endless_file_are_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        assert!(matches!(
+            read_secret(dir.path()),
+            Err(FileError::NotAFile { .. })
+        ));
+        let path = dir.path().join("long");
+        write_secret(&path, &"x".repeat(MAX_SECRET_FILE as usize + 1)).unwrap();
+        assert!(matches!(
+            read_secret(&path),
+            Err(FileError::NotAFile { .. })
+        ));
+    }
+}

@@ -1,0 +1,69 @@
+//! What is there without a roster: the CA, the OpenAPI document, health and metrics.
+
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use keyroster_api::paths;
+
+use crate::app::App;
+use crate::error::{Answer, ApiError};
+
+/// The CA's certificate, PEM
+///
+/// Needs no credential, and proves nothing by itself: compare its fingerprint with one from elsewhere.
+#[utoipa::path(get, path = paths::CA, tag = "service",
+    responses((status = 200, description = "The certificate", body = String, content_type = "application/x-pem-file")))]
+pub async fn show_ca(State(app): State<App>) -> Response {
+    (
+        [(header::CONTENT_TYPE, "application/x-pem-file")],
+        app.ca.pem().to_owned(),
+    )
+        .into_response()
+}
+
+/// This document
+#[utoipa::path(get, path = paths::OPENAPI, tag = "service",
+    responses((status = 200, description = "The OpenAPI document", body = Object)))]
+pub async fn show_openapi(State(app): State<App>) -> Response {
+    (
+        [(header::CONTENT_TYPE, "application/json")],
+        app.openapi.clone(),
+    )
+        .into_response()
+}
+
+/// Whether the process answers
+#[utoipa::path(get, path = paths::HEALTHZ, tag = "service",
+    responses((status = 200, description = "It does", body = String, content_type = "text/plain")))]
+pub async fn healthz() -> &'static str {
+    "ok\n"
+}
+
+/// Whether the database answers
+#[utoipa::path(get, path = paths::READYZ, tag = "service",
+    responses((status = 200, description = "It does", body = String, content_type = "text/plain")))]
+pub async fn readyz(State(app): State<App>) -> Answer<&'static str> {
+    match tokio::time::timeout(app.limits.ready, app.store.ping()).await {
+        Ok(Ok(())) => Ok("ok\n"),
+        Ok(Err(error)) => {
+            tracing::warn!(%error, "not ready");
+            Err(ApiError::Unavailable("the database does not answer"))
+        }
+        Err(_) => Err(ApiError::Unavailable("the database did not answer in time")),
+    }
+}
+
+/// Metrics for Prometheus
+#[utoipa::path(get, path = paths::METRICS, tag = "service",
+    responses((status = 200, description = "Prometheus' text format", body = String, content_type = "text/plain")))]
+pub async fn metrics(State(app): State<App>) -> Response {
+    let text = app.metrics.render(&app.roster);
+    (
+        StatusCode::OK,
+        [(header::CONTENT_TYPE, PROMETHEUS_TEXT)],
+        text,
+    )
+        .into_response()
+}
+
+const PROMETHEUS_TEXT: &str = "text/plain; version=0.0.4";

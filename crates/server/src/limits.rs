@@ -1,0 +1,70 @@
+//! Every limit of the key server beside those of its listener ([`keyroster_edge::ServerLimits`]).
+//!
+//! A struct and not constants read in place, so that a test of a deadline need not wait for the real one.
+
+use std::time::Duration;
+
+use keyroster_edge::ServerLimits;
+
+/// The limits of a running server.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Those of the listener.
+    pub listener: ServerLimits,
+    /// From the end of a request's head to the end of its body.
+    pub body_read: Duration,
+    /// From a request's head to its answer.
+    pub total: Duration,
+    /// Requests worked on at one time; more are turned away.
+    pub requests: usize,
+    /// Snapshots rendered at one time; more wait.
+    pub renderings: usize,
+    /// How often the database is asked whether another server wrote.
+    pub state_poll: Duration,
+    /// How old the last answer to that question may be for a snapshot to be served.
+    pub state_age: Duration,
+    /// How long `/readyz` waits for the database.
+    pub ready: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            listener: ServerLimits::default(),
+            body_read: BODY_READ_TIMEOUT,
+            total: TOTAL_TIMEOUT,
+            requests: MAX_REQUESTS,
+            renderings: MAX_RENDERINGS,
+            state_poll: STATE_POLL_INTERVAL,
+            state_age: MAX_STATE_AGE,
+            ready: READY_TIMEOUT,
+        }
+    }
+}
+
+/// Bytes of a request's body, where a route does not say otherwise.
+pub const MAX_BODY_BYTES: usize = 64 * 1024;
+/// From the end of a request's head to the end of its body.
+pub const BODY_READ_TIMEOUT: Duration = Duration::from_secs(10);
+/// From a request's head to its answer.
+pub const TOTAL_TIMEOUT: Duration = Duration::from_secs(20);
+/// Requests worked on at one time.
+pub const MAX_REQUESTS: usize = 1024;
+/// Snapshots rendered at one time: rendering is work for a processor and a connection to the database.
+pub const MAX_RENDERINGS: usize = 4;
+/// How often the database is asked whether another server wrote.
+pub const STATE_POLL_INTERVAL: Duration = Duration::from_millis(500);
+/// How old the last answer to that question may be for a snapshot to be served.
+pub const MAX_STATE_AGE: Duration = Duration::from_secs(2);
+/// How long `/readyz` waits for the database.
+pub const READY_TIMEOUT: Duration = Duration::from_secs(1);
+/// Hosts whose rendered snapshots are kept.
+pub const MAX_CACHED_HOSTS: u64 = 100_000;
+/// Bytes of rendered snapshots that are kept.
+pub const MAX_CACHED_BYTES: u64 = 512 * 1024 * 1024;
+/// Client certificates whose names are kept, so that they are read once a certificate and not once a request.
+pub const MAX_CACHED_IDENTITIES: u64 = 100_000;
+/// Days for which the first admin token lives, and one that `admin-token` makes.
+pub const ADMIN_TOKEN_DAYS: i64 = 30;
+/// The longest life of a bearer token, in days.
+pub const MAX_TOKEN_DAYS: i64 = 366;

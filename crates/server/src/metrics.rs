@@ -1,0 +1,142 @@
+//! What Prometheus is told.
+//!
+//! The recorder belongs to the application and not to the process, so that two servers in one test do not count for each
+//! other. Counters and gauges only: latencies are the business of whoever measures from outside, where queues count too.
+
+use axum::http::{Method, StatusCode};
+use metrics::{Counter, Key, Label, Level, Metadata, Recorder as _};
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
+
+use crate::roster_state::RosterState;
+
+/// The application's counters.
+pub struct Metrics {
+    recorder: PrometheusRecorder,
+    handle: PrometheusHandle,
+    /// Snapshot requests that were answered from memory.
+    pub from_memory: Counter,
+    /// Snapshot requests for which the roster was read, with the result that nothing changed for the host.
+    pub unchanged: Counter,
+    /// Snapshot requests for which a snapshot was rendered.
+    pub rendered: Counter,
+    /// Credentials that were refused.
+    pub refused_credentials: Counter,
+}
+
+impl Metrics {
+    /// Counters at zero.
+    #[must_use]
+    pub fn new() -> Self {
+        let recorder = PrometheusBuilder::new().build_recorder();
+        let handle = recorder.handle();
+        for (name, help) in HELP {
+            let describe = if name.ends_with("_total") {
+                PrometheusRecorder::describe_counter
+            } else {
+                PrometheusRecorder::describe_gauge
+            };
+            describe(&recorder, name.into(), None, help.into());
+        }
+        let snapshots = |from: &'static str| {
+            let key = Key::from_parts(SNAPSHOTS, vec![Label::from_static_parts("from", from)]);
+            recorder.register_counter(&key, &METADATA)
+        };
+        Self {
+            from_memory: snapshots("memory"),
+            unchanged: snapshots("unchanged"),
+            rendered: snapshots("rendered"),
+            refused_credentials: recorder.register_counter(&Key::from_name(REFUSED), &METADATA),
+            handle,
+            recorder,
+        }
+    }
+
+    /// Counts a request.
+    pub fn request(&self, method: &Method, route: &str, status: StatusCode) {
+        let labels = vec![
+            Label::new("method", method_word(method)),
+            Label::new("route", route.to_owned()),
+            Label::from_static_parts("status", class_of(status)),
+        ];
+        self.recorder
+            .register_counter(&Key::from_parts(REQUESTS, labels), &METADATA)
+            .increment(1);
+    }
+
+    /// The text that Prometheus reads.
+    #[must_use]
+    pub fn render(&self, roster: &RosterState) -> String {
+        let gauge = |name: &'static str, value: f64| {
+            self.recorder
+                .register_gauge(&Key::from_static_name(name), &METADATA)
+                .set(value);
+        };
+        let tag = roster.last();
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "a gauge is a float; 2^53 revisions are out of reach"
+        )]
+        let (epoch, revision) = (tag.epoch.get() as f64, tag.revision.get() as f64);
+        gauge(EPOCH, epoch);
+        gauge(REVISION, revision);
+        gauge(AGE, roster.age().as_secs_f64());
+        self.handle.render()
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl std::fmt::Debug for Metrics {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("Metrics")
+    }
+}
+
+/// A method's name, as long as it is one that we serve: a client may send any word for one.
+fn method_word(method: &Method) -> &'static str {
+    match method.as_str() {
+        "GET" => "GET",
+        "POST" => "POST",
+        "PUT" => "PUT",
+        "PATCH" => "PATCH",
+        "DELETE" => "DELETE",
+        "HEAD" => "HEAD",
+        _ => "other",
+    }
+}
+
+fn class_of(status: StatusCode) -> &'static str {
+    match status.as_u16() {
+        100..=199 => "1xx",
+        200..=299 => "2xx",
+        300..=399 => "3xx",
+        400..=499 => "4xx",
+        _ => "5xx",
+    }
+}
+
+const REQUESTS: &str = "keyroster_http_requests_total";
+const SNAPSHOTS: &str = "keyroster_snapshot_answers_total";
+const REFUSED: &str = "keyroster_credentials_refused_total";
+const EPOCH: &str = "keyroster_roster_epoch";
+const REVISION: &str = "keyroster_roster_revision";
+const AGE: &str = "keyroster_database_check_age_seconds";
+const HELP: [(&str, &str); 6] = [
+    (REQUESTS, "Requests by method, route and class of status"),
+    (SNAPSHOTS, "Snapshot requests by where the answer came from"),
+    (
+        REFUSED,
+        "Bearer tokens, client certificates and enrolment tokens that were refused",
+    ),
+    (EPOCH, "Epoch of the roster"),
+    (REVISION, "Revision of the roster"),
+    (
+        AGE,
+        "Seconds since the database was last asked for the revision with success",
+    ),
+];
+const METADATA: Metadata<'static> = Metadata::new("keyroster_server", Level::INFO, None);

@@ -1,0 +1,294 @@
+//! What the program does with its command line, its standard streams and its exit code.
+
+use std::fmt::Display;
+use std::io::Write as _;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use keyroster_api::signature::SnapshotKey;
+use keyroster_api::time::to_rfc3339;
+use keyroster_edge::Drained;
+use keyroster_edge::log::{Destination, Facility, Format, LogGuard, LogOptions};
+use keyroster_roster::Actor;
+use keyroster_store::{Location, Store};
+use sd_notify::NotifyState;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::app::Parts;
+use crate::ca::Ca;
+use crate::cli::{self, Cli, Command};
+use crate::clock::SystemClock;
+use crate::config::{Config, DatabaseUrl, LogTo};
+use crate::data_dir::{self, DataDir};
+use crate::init::{self, InitError, Initialised};
+use crate::limits::Limits;
+use crate::random::OsRandom;
+use crate::server::Server;
+use crate::{openapi, router};
+
+/// A failure: its exit code, and what to say.
+struct Failure {
+    code: u8,
+    text: String,
+    hint: Option<&'static str>,
+}
+
+/// Does what the command line says.
+#[must_use]
+pub fn run(cli: Cli) -> ExitCode {
+    let runtime = tokio::runtime::Runtime::new().map_err(|error| Failure::of(EX_OSERR, &error));
+    let done = runtime.and_then(|runtime| {
+        runtime.block_on(async {
+            match cli.command {
+                Command::Init(options) => init_command(&options).await,
+                Command::Run(options) => run_command(&options).await,
+                Command::Openapi => openapi_command(),
+                Command::AdminToken(options) => admin_token_command(&options).await,
+            }
+        })
+    });
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.tell(),
+    }
+}
+
+/// Says what is wrong with a command line, or shows the help that was asked for.
+#[must_use]
+pub fn usage(error: &clap::Error) -> ExitCode {
+    // Nobody is left to tell when the stream is closed.
+    let _ = error.print();
+    if error.use_stderr() {
+        ExitCode::from(EX_USAGE)
+    } else {
+        ExitCode::SUCCESS
+    }
+}
+
+async fn init_command(options: &cli::Init) -> Result<(), Failure> {
+    let database = options.database.clone().map(DatabaseUrl::new);
+    let config = Config::new(&options.names, database, options.listen)
+        .map_err(|error| Failure::of(EX_USAGE, &error))?;
+    let made = init::init(&options.data, &config, &SystemClock, &OsRandom)
+        .await
+        .map_err(Failure::from)?;
+    let Initialised { ca, token } = made;
+    let data = options.data.display();
+    print(&format!(
+        "The key server's data is in {data}\n\
+         CA fingerprint: {ca}\n\
+         Admin token:    {text}\n\
+         \n\
+         The token is shown this once. Its name is \"{name}\"; it ends at {end}.\n\
+         Start:   keyroster-server run --data {data}\n\
+         Log in:  keyroster login --server https://{listen} --ca-fingerprint <the fingerprint above>\n",
+        text = *token.text,
+        name = init::FIRST_TOKEN,
+        end = to_rfc3339(token.expires_at),
+        listen = config.listen,
+    ))
+}
+
+async fn run_command(options: &cli::Run) -> Result<(), Failure> {
+    let (dir, mut config) = open_dir(&options.data)?;
+    config.listen = options.listen.unwrap_or(config.listen);
+    config.database = options
+        .database
+        .clone()
+        .map(DatabaseUrl::new)
+        .or(config.database);
+    let _log = start_log(&config, &options.log_filter)?;
+    let (mut terminate, mut interrupt) = signals()?;
+    let parts = parts(&dir, &config).await?;
+    let server = Server::start(parts, config.listen, config.names)
+        .await
+        .map_err(|error| Failure::of(EX_CONFIG, &error))?;
+    let address = server.address();
+    data_dir::replace(&dir.listen(), &format!("{address}\n"))
+        .map_err(|error| Failure::of(EX_IOERR, &error))?;
+    say(&format!("listening on https://{address}"));
+    notify(&[NotifyState::Ready]);
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    notify(&[NotifyState::Stopping]);
+    tracing::info!("stopping");
+    match server.stop().await {
+        Drained::Completely => Ok(()),
+        Drained::CutOff(connections) => {
+            tracing::warn!(connections, "connections were cut at the drain deadline");
+            Ok(())
+        }
+    }
+}
+
+fn openapi_command() -> Result<(), Failure> {
+    let text =
+        openapi::to_json(&router::document()).map_err(|error| Failure::of(EX_SOFTWARE, &error))?;
+    print(&text)
+}
+
+async fn admin_token_command(options: &cli::AdminToken) -> Result<(), Failure> {
+    let (dir, config) = open_dir(&options.data)?;
+    let name = Actor::parse(&options.name).map_err(|error| Failure::of(EX_USAGE, &error))?;
+    let store = open_store(&dir, &config).await?;
+    let token = init::add_admin_token(&store, &name, &SystemClock, &OsRandom)
+        .await
+        .map_err(Failure::from)?;
+    store.close().await;
+    print(&format!(
+        "Admin token: {text}\nIt is shown this once. Its name is \"{name}\"; it ends at {end}.\n",
+        text = *token.text,
+        end = to_rfc3339(token.expires_at),
+    ))
+}
+
+fn open_dir(path: &std::path::Path) -> Result<(DataDir, Config), Failure> {
+    let config = |error: &dyn Display| Failure {
+        hint: Some("`keyroster-server init` makes the data directory"),
+        ..Failure::of(EX_CONFIG, error)
+    };
+    let dir = DataDir::open(path).map_err(|error| config(&error))?;
+    let settings = Config::load(&dir).map_err(|error| config(&error))?;
+    Ok((dir, settings))
+}
+
+async fn open_store(dir: &DataDir, config: &Config) -> Result<Store, Failure> {
+    let location = Location::parse(config.database_url(dir).as_str())
+        .map_err(|error| Failure::of(EX_CONFIG, &error))?;
+    Store::open(&location)
+        .await
+        .map_err(|error| Failure::of(EX_UNAVAILABLE, &error).because(&error))
+}
+
+async fn parts(dir: &DataDir, config: &Config) -> Result<Parts, Failure> {
+    let bad = |error: &dyn Display| Failure::of(EX_CONFIG, error);
+    let ca_pem = data_dir::read_public(&dir.ca()).map_err(|error| bad(&error))?;
+    let ca_key = data_dir::read_secret(&dir.ca_key()).map_err(|error| bad(&error))?;
+    let ca = Ca::load(&ca_pem, &ca_key).map_err(|error| bad(&error))?;
+    let snapshot_key = data_dir::read_secret(&dir.snapshot_key()).map_err(|error| bad(&error))?;
+    let snapshot_key = SnapshotKey::from_openssh(&snapshot_key).map_err(|error| bad(&error))?;
+    Ok(Parts {
+        store: open_store(dir, config).await?,
+        ca,
+        snapshot_key,
+        limits: Limits::default(),
+        clock: Arc::new(SystemClock),
+        random: Arc::new(OsRandom),
+    })
+}
+
+fn start_log(config: &Config, filter: &str) -> Result<LogGuard, Failure> {
+    let destination = match config.log {
+        LogTo::Stderr => Destination::Stderr,
+        LogTo::Syslog => Destination::Syslog {
+            facility: Facility::Authpriv,
+            socket: SYSLOG_SOCKET.into(),
+        },
+    };
+    let options = LogOptions {
+        program: PROGRAM,
+        destination,
+        format: Format::Text,
+        filter: filter.to_owned(),
+    };
+    keyroster_edge::log::init(options).map_err(|error| Failure::of(EX_USAGE, &error))
+}
+
+type Signals = (tokio::signal::unix::Signal, tokio::signal::unix::Signal);
+
+fn signals() -> Result<Signals, Failure> {
+    let listen = |kind| signal(kind).map_err(|error| Failure::of(EX_OSERR, &error));
+    Ok((
+        listen(SignalKind::terminate())?,
+        listen(SignalKind::interrupt())?,
+    ))
+}
+
+/// Tells systemd, when there is one that asked.
+fn notify(state: &[NotifyState<'_>]) {
+    if let Err(error) = sd_notify::notify(state) {
+        tracing::warn!(%error, "systemd can't be notified");
+    }
+}
+
+fn print(text: &str) -> Result<(), Failure> {
+    let mut out = std::io::stdout().lock();
+    out.write_all(text.as_bytes())
+        .and_then(|()| out.flush())
+        .map_err(|error| Failure::of(EX_IOERR, &error))
+}
+
+fn say(line: &str) {
+    // Nobody is left to tell when stderr is closed.
+    let _ = writeln!(std::io::stderr().lock(), "{line}");
+}
+
+impl Failure {
+    fn of(code: u8, error: &dyn Display) -> Self {
+        Self {
+            code,
+            text: error.to_string(),
+            hint: None,
+        }
+    }
+
+    /// Adds what the error's source says.
+    fn because(mut self, error: &dyn std::error::Error) -> Self {
+        if let Some(source) = error.source() {
+            self.text = format!("{}: {source}", self.text);
+        }
+        self
+    }
+
+    fn tell(&self) -> ExitCode {
+        say(&format!("error: {}", self.text));
+        if let Some(hint) = self.hint {
+            say(&format!("hint: {hint}"));
+        }
+        ExitCode::from(self.code)
+    }
+}
+
+impl From<InitError> for Failure {
+    fn from(error: InitError) -> Self {
+        let (code, hint) = match &error {
+            InitError::Exists(_) => (
+                EX_CANTCREAT,
+                Some("name another directory; what is there is never touched"),
+            ),
+            InitError::File(_) | InitError::Rename { .. } => (EX_CANTCREAT, None),
+            InitError::Path(_)
+            | InitError::Config(_)
+            | InitError::Location(_)
+            | InitError::Name(_) => (EX_USAGE, None),
+            InitError::Store(_) => (EX_UNAVAILABLE, None),
+            InitError::Ca(_) | InitError::SnapshotKey(_) | InitError::Random(_) => {
+                (EX_SOFTWARE, None)
+            }
+        };
+        Self {
+            hint,
+            ..Self::of(code, &error).because(&error)
+        }
+    }
+}
+
+const PROGRAM: &str = "keyroster-server";
+const SYSLOG_SOCKET: &str = "/dev/log";
+
+/// The command line is wrong.
+const EX_USAGE: u8 = 64;
+/// The database is out of reach.
+const EX_UNAVAILABLE: u8 = 69;
+/// A mistake of ours.
+const EX_SOFTWARE: u8 = 70;
+/// The operating system refused something basic.
+const EX_OSERR: u8 = 71;
+/// The data directory can't be made.
+const EX_CANTCREAT: u8 = 73;
+/// A file can't be written or standard output is closed.
+const EX_IOERR: u8 = 74;
+/// A file of the data directory can't be used.
+const EX_CONFIG: u8 = 78;
