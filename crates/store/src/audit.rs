@@ -207,3 +207,64 @@ impl Record for EventRow {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PAGE: &str = include_str!("../../../docs/audit-log.md");
+
+    fn event(sequence: u64, at: i64, texts: [&str; 4], previous_hash: EventHash) -> AuditEvent {
+        let [actor, action, object, detail] = texts.map(str::to_owned);
+        let mut event = AuditEvent {
+            sequence,
+            revision: Revision::new(sequence).unwrap(),
+            at: Timestamp::from_unix(at),
+            actor,
+            action,
+            object,
+            detail,
+            previous_hash,
+            hash: EventHash::ZERO,
+        };
+        event.hash = EventHash::new(sha256(&event.hashed_bytes()));
+        event
+    }
+
+    #[test]
+    fn the_example_in_the_docs_has_the_hashes_that_we_compute() {
+        let token = r#"{"expires_at":"2027-11-21T08:34:56Z","role":"admin"}"#;
+        let user = r#"{"kind":"person","owner":null,"state":"active"}"#;
+        let first = event(
+            1,
+            1_795_250_096,
+            ["system", "token.add", "first-admin", token],
+            EventHash::ZERO,
+        );
+        let second = event(
+            2,
+            1_795_250_161,
+            ["first-admin", "user.add", "alice", user],
+            first.hash,
+        );
+        for text in [
+            token,
+            user,
+            &first.hash.to_string(),
+            &second.hash.to_string(),
+        ] {
+            assert!(PAGE.contains(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_docs_name_every_action() {
+        for action in Action::ALL {
+            assert!(
+                PAGE.contains(&format!("`{}`", action.as_str())),
+                "{}",
+                action.as_str()
+            );
+        }
+    }
+}

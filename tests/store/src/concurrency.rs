@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use keyroster_roster::AuditHead;
-use keyroster_store::AuditVerdict;
+use keyroster_roster::{AuditHead, Link};
+use keyroster_store::{AuditVerdict, MAX_PAGE_ITEMS};
 use tokio::task::JoinSet;
 
 use crate::fixture::{Fixture, NOW};
@@ -11,7 +11,8 @@ use crate::model::*;
 use crate::on_both;
 
 const WRITERS: u64 = 16;
-const WRITES_EACH: u64 = 50;
+/// Together more events than a page holds, so that the check of the audit log turns pages.
+const WRITES_EACH: u64 = 65;
 const STORES: u64 = 4;
 
 on_both! {
@@ -38,6 +39,10 @@ on_both! {
         let state = fixture.state().await;
         assert_eq!((state.revision.get(), state.head.sequence), (writes, writes));
         assert_eq!(fixture.verdict().await, AuditVerdict::Intact(state.head));
+        assert!(writes > MAX_PAGE_ITEMS.into());
+        fixture.tamper("update audit_events set actor = 'mallory' where sequence = 1020").await;
+        let broken = AuditVerdict::Broken { sequence: 1020, link: Link::Changed };
+        assert_eq!(fixture.verdict().await, broken);
     }
 
     async fn of_many_who_add_one_user_at_once_exactly_one_does(fixture: Fixture) {
