@@ -72,17 +72,25 @@ fn a_host_agent_of_the_lookup_s_own_user_is_believed_only_where_that_is_configur
     let bench = Bench::new("");
     let dir = bench.dir.dir("run", 0o755).unwrap();
     chown(&dir, Some(NOBODY), Some(NOBODY)).unwrap();
-    let mut listener = listen_as_nobody(&bench);
+    let _listener = listen_as_nobody(&bench);
     write_configuration(&bench, "");
     assert_mistrusted(&bench);
     write_configuration(&bench, "agent_own_uid: allow");
     assert_found(&bench.ask(), &format!("{}\n", keys::line()));
-    listener.kill().unwrap();
-    listener.wait().unwrap();
+}
+
+/// A process that ends with its test, however that ends.
+struct Listener(Child);
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
 
 /// Another process, as nobody, that listens and answers found: `SO_PEERCRED` names the one who listens.
-fn listen_as_nobody(bench: &Bench) -> Child {
+fn listen_as_nobody(bench: &Bench) -> Listener {
     let script = r#"
         use IO::Socket::UNIX;
         $SIG{PIPE} = "IGNORE";
@@ -109,12 +117,8 @@ fn listen_as_nobody(bench: &Bench) -> Child {
         "-e",
         script,
     ]);
-    let child = command
-        .arg(&path)
-        .arg(response)
-        .stdin(Stdio::null())
-        .spawn()
-        .unwrap();
+    command.arg(&path).arg(response).stdin(Stdio::null());
+    let listener = Listener(command.spawn().unwrap());
     let is_open = || {
         let mode = fs::metadata(&path)
             .ok()
@@ -122,5 +126,5 @@ fn listen_as_nobody(bench: &Bench) -> Child {
         Ok((mode == Some(0o666)).then_some(()))
     };
     until("the socket to be open", LIMIT, is_open).unwrap();
-    child
+    listener
 }
