@@ -28,22 +28,33 @@ pub(crate) struct Client {
     http: HttpClient,
     server: ServerAddress,
     token: Option<Token>,
+    /// What to do when it can't be believed.
+    trust_hint: &'static str,
 }
 
 impl Client {
     /// A key server that this CA vouches for.
     pub(crate) fn new(server: &ServerAddress, ca: &Ca, token: &Token) -> Result<Self> {
-        let client = Self::connect(server, Trust::Ca(ca.der().clone()))?;
+        let client = Self::first_contact(server, FirstTrust::Ca(ca))?;
         Ok(client.with_token(token))
     }
 
     /// A key server whose CA is known by its certificate or by its fingerprint only; no token is sent yet.
     pub(crate) fn first_contact(server: &ServerAddress, known: FirstTrust<'_>) -> Result<Self> {
-        let trust = match known {
-            FirstTrust::Ca(ca) => Trust::Ca(ca.der().clone()),
-            FirstTrust::Fingerprint(pin) => Trust::Pinned(pin),
+        let (trust, trust_hint) = match known {
+            FirstTrust::Ca(ca) => (Trust::Ca(ca.der().clone()), CA_HINT),
+            FirstTrust::Fingerprint(pin) => (Trust::Pinned(pin), FINGERPRINT_HINT),
         };
-        Self::connect(server, trust)
+        let http = http_client(trust, None, ClientLimits::default()).map_err(|error| {
+            let what = format!("can't prepare a connection to \"{server}\": {error}");
+            Failure::new(Exit::Config, what)
+        })?;
+        Ok(Self {
+            http,
+            server: server.clone(),
+            token: None,
+            trust_hint,
+        })
     }
 
     /// The same connection, with this token.
@@ -58,20 +69,6 @@ impl Client {
     /// The CA that a fingerprint led to; none before the first answer.
     pub(crate) fn ca_seen(&self) -> Option<Ca> {
         self.http.ca_seen().map(Ca::from)
-    }
-
-    fn connect(server: &ServerAddress, trust: Trust) -> Result<Self> {
-        let http = http_client(trust, None, ClientLimits::default()).map_err(|error| {
-            Failure::new(
-                Exit::Config,
-                format!("can't prepare a connection to \"{server}\": {error}"),
-            )
-        })?;
-        Ok(Self {
-            http,
-            server: server.clone(),
-            token: None,
-        })
     }
 
     async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T> {
@@ -150,7 +147,28 @@ impl Client {
 
     async fn send(&self, request: RequestBuilder) -> Result<Answer> {
         let sent = self.http.send(request, MAX_ANSWER_BYTES).await;
-        sent.map_err(|error| unanswered(&error, &self.server))
+        sent.map_err(|error| self.unanswered(&error))
+    }
+
+    /// A request that brought no usable answer. Nothing is known of what the key server did with it.
+    fn unanswered(&self, error: &FetchError) -> Failure {
+        let (exit, hint) = match error.transport_kind() {
+            Some(Transport::Tls) => (Exit::Unavailable, self.trust_hint),
+            Some(Transport::Timeout) => (Exit::TempFail, CHANGE_HINT),
+            Some(Transport::Truncated) => (Exit::Unavailable, CHANGE_HINT),
+            Some(Transport::TooLarge | Transport::Malformed) => {
+                (Exit::Protocol, "does a key server answer there?")
+            }
+            Some(Transport::Dns | Transport::Connect) | None => (
+                Exit::Unavailable,
+                "is the address right, and is it running?",
+            ),
+        };
+        let what = format!(
+            "no usable answer from the key server \"{}\": {error}",
+            self.server
+        );
+        Failure::new(exit, what).hint(hint)
     }
 
     fn nonsense(&self, what: &str) -> Failure {
@@ -203,27 +221,8 @@ pub(crate) enum FirstTrust<'a> {
     Fingerprint(CaPin),
 }
 
-/// A request that brought no usable answer. Nothing is known of what the key server did with it.
-fn unanswered(error: &FetchError, server: &ServerAddress) -> Failure {
-    let (exit, hint) = match error.transport_kind() {
-        Some(Transport::Tls) => (
-            Exit::Unavailable,
-            "its certificate must be valid for that name and of the known CA; after a change of CA, log in again",
-        ),
-        Some(Transport::Timeout) => (Exit::TempFail, CHANGE_HINT),
-        Some(Transport::Truncated) => (Exit::Unavailable, CHANGE_HINT),
-        Some(Transport::TooLarge | Transport::Malformed) => {
-            (Exit::Protocol, "does a key server answer there?")
-        }
-        Some(Transport::Dns | Transport::Connect) | None => (
-            Exit::Unavailable,
-            "is the address right, and is it running?",
-        ),
-    };
-    let what = format!("no usable answer from the key server \"{server}\": {error}");
-    Failure::new(exit, what).hint(hint)
-}
-
+const CA_HINT: &str = "its certificate must be valid for that name and of the known CA; after a change of CA, log in again";
+const FINGERPRINT_HINT: &str = "its certificate must be valid for that name and of the CA with that fingerprint: `keyroster-server init` printed it";
 const CHANGE_HINT: &str = "if it was a change, it may have been made: look before you repeat it";
 /// The largest answer that is read, in bytes: a page of a thousand keys of the largest kind fits several times.
 const MAX_ANSWER_BYTES: usize = 16 * 1024 * 1024;

@@ -97,7 +97,7 @@ fn show(report: &Report, json: bool, quiet: bool, styles: Styles) -> Result<Outc
         // Whoever read the answer has read enough of it.
         _ => {}
     }
-    if !quiet {
+    if !quiet && !json {
         let notes = report.notes();
         // Notes are extras: an answer whose notes can't be written is still the answer.
         let _ = io::stderr().write_all(notes.as_bytes());

@@ -123,8 +123,16 @@ impl Report {
     }
 
     pub(crate) fn notes(&self) -> String {
-        let line = |note: &String| format!("note: {}\n", printable(note));
-        self.notes.iter().map(line).collect()
+        let line = |note: &str| format!("note: {}\n", printable(note));
+        let nothing = match &self.people {
+            People::List(table) if table.is_empty() => Some("there is nothing to list"),
+            _ => None,
+        };
+        nothing
+            .into_iter()
+            .chain(self.notes.iter().map(String::as_str))
+            .map(line)
+            .collect()
     }
 }
 
@@ -144,6 +152,14 @@ mod tests {
         let done = Report::confirm(&1, "added user \"alice\"").unwrap();
         assert_eq!(done.text(true, false), "");
         assert_eq!(done.text(false, false), "added user \"alice\"\n");
+    }
+
+    #[test]
+    fn an_empty_list_says_that_it_is_empty_beside_the_answer() {
+        let empty: [u8; 0] = [];
+        let report = Report::new(&empty, People::List(Table::list(&["NAME"]))).unwrap();
+        assert_eq!(report.text(false, false), "");
+        assert_eq!(report.notes(), "note: there is nothing to list\n");
     }
 
     #[test]

@@ -11,7 +11,7 @@ pub use cli::Cli;
 pub use host::enrol;
 
 /// What differs from run to run, and what stands for it in a snapshot.
-pub const FILTERS: [(&str, &str); 10] = [
+pub const FILTERS: [(&str, &str); 11] = [
     (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", "[time]"),
     (r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "[id]"),
     (r"\b[0-9a-f]{64}\b", "[hash]"),
@@ -22,6 +22,7 @@ pub const FILTERS: [(&str, &str); 10] = [
         r#""ca_fingerprint": "SHA256:[^"]+""#,
         r#""ca_fingerprint": "[pin]""#,
     ),
+    (r"--ca-fingerprint SHA256:\S+", "--ca-fingerprint [pin]"),
     (r"verification time \d+", "verification time [seconds]"),
     (r"\(\d+ seconds ", "([seconds] seconds "),
     (r"/\S*/\.tmp[A-Za-z0-9]+", "[home]"),

@@ -1,7 +1,7 @@
 //! `keyroster key`: public keys, each of one user.
 
 use std::fs::File;
-use std::io::Read;
+use std::io::{IsTerminal as _, Read, Write as _};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
@@ -156,6 +156,7 @@ async fn revoke(args: RevokeArgs, session: &Session) -> Result<Report> {
 /// The public key in a file, checked here: what is no public key never leaves this machine.
 fn read_public_key(path: &Path) -> Result<String> {
     let (text, name) = if path == Path::new("-") {
+        invite();
         (
             read_capped(std::io::stdin().lock()),
             String::from("standard input"),
@@ -173,6 +174,17 @@ fn read_public_key(path: &Path) -> Result<String> {
     match parse_public_key(&text) {
         Ok(_) => Ok(text.trim_end_matches(['\r', '\n']).to_owned()),
         Err(error) => Err(refused(&error, &name)),
+    }
+}
+
+/// Says what is waited for, where somebody could wonder.
+fn invite() {
+    if std::io::stdin().is_terminal() {
+        // Without it the command works all the same.
+        let _ = writeln!(
+            std::io::stderr(),
+            "paste the public key, then press Enter and Ctrl-D"
+        );
     }
 }
 

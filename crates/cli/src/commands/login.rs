@@ -74,10 +74,7 @@ async fn meet(login: &Login, settings: &Settings) -> Result<(Client, Ca)> {
         // The fingerprint is what was just typed; a CA in the file may be the one that it replaces.
         (Some(pin), _) => {
             let client = Client::first_contact(server, FirstTrust::Fingerprint(*pin))?;
-            client
-                .greet()
-                .await
-                .map_err(|failure| failure.or_hint("compare the fingerprint"))?;
+            client.greet().await?;
             let ca = client.ca_seen().ok_or_else(|| {
                 Failure::new(
                     Exit::Protocol,

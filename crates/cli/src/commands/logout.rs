@@ -31,5 +31,5 @@ pub(crate) fn run(session: &Session) -> Result<Report> {
             done.server.as_deref().unwrap_or("no server")
         ),
     )?;
-    Ok(report.note("the token itself is valid until it expires"))
+    Ok(report.note("the token itself is valid until it expires or is revoked"))
 }

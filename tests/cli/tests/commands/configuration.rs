@@ -1,8 +1,8 @@
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{PermissionsExt as _, chown};
 
 use keyroster_cli_snapshots::{Cli, snapshot};
-use keyroster_testkit::{Failure, KeyServer, Result};
+use keyroster_testkit::{Failure, KeyServer, Result, require_root};
 
 /// Writes a configuration file with this mode and says which file to use.
 fn configure(cli: &mut Cli, content: &str, mode: u32) -> Result {
@@ -20,6 +20,16 @@ fn a_configuration_that_others_can_read_or_write_is_refused() {
         configure(&mut cli, "server = \"https://keys.example\"\n", mode).unwrap();
         cli.run(&["user", "list"]).unwrap();
     }
+    snapshot!(cli.transcript());
+}
+
+#[test]
+fn a_configuration_of_another_user_is_refused() {
+    require_root().unwrap();
+    let mut cli = Cli::new().unwrap();
+    configure(&mut cli, "server = \"https://keys.example\"\n", 0o600).unwrap();
+    chown(cli.home().join("config.toml"), Some(NOBODY), None).unwrap();
+    cli.run(&["user", "list"]).unwrap();
     snapshot!(cli.transcript());
 }
 
@@ -87,3 +97,6 @@ fn a_token_file_that_others_can_write_is_refused() {
     cli.run(&["whoami"]).unwrap();
     snapshot!(cli.transcript());
 }
+
+/// A uid that is nobody's here.
+const NOBODY: u32 = 65_534;
