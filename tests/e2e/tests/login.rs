@@ -109,24 +109,22 @@ fn a_grant_that_is_given_later_is_learnt_and_a_suspension_ends_it() {
 fn a_forced_command_is_all_that_runs_and_it_has_no_terminal() {
     let account = Account::login("keyroster-t1").unwrap();
     let (server, _dir, key) = with_alice();
-    grant(
-        &server,
-        &account.name,
-        &["--command", "echo \"forced\" '#1' $((1+1)); tty"],
-    );
+    let command = "echo \"forced\" '#1' $((1+1))";
+    grant(&server, &account.name, &["--command", command]);
     let host = Host::builder(&server, "web-1", "web").start().unwrap();
-    let login = host
-        .ssh(&account.name, &key)
-        .argument("-tt")
-        .command("id")
-        .run()
-        .unwrap();
-    assert!(
-        login.stdout.starts_with("forced #1 2\n"),
-        "{login:?}\n{}",
+    let login = host.ssh(&account.name, &key).command("id");
+    let plain = login.run().unwrap();
+    assert_eq!(
+        plain.stdout,
+        "forced #1 2\n",
+        "{plain:?}\n{}",
         host.sshd().log()
     );
-    assert!(login.stdout.contains("not a tty"), "{login:?}");
+    let terminal = login.argument("-tt").run().unwrap();
+    assert!(
+        terminal.stderr.contains("PTY allocation request failed"),
+        "{terminal:?}"
+    );
 }
 
 #[test]
