@@ -5,10 +5,10 @@
 //! is run by itself starts its own, which costs about a second.
 
 use std::fs;
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use rustix::process::Signal;
@@ -54,8 +54,8 @@ impl Postgres {
 
     /// Makes an empty database that no other test knows, and returns its URL.
     pub fn fresh_database(&self) -> Result<String> {
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let name = format!("test_{}_{number}", std::process::id());
+        // A process id alone comes round again within a long run against a shared server.
+        let name = format!("test_{:016x}", RandomState::new().build_hasher().finish());
         let mut command = Command::new(self.programs.join("createdb"));
         command.args([
             "-h",
@@ -246,8 +246,6 @@ const START_LIMIT: Duration = Duration::from_secs(60);
 const TOOL_LIMIT: Duration = Duration::from_secs(30);
 /// The longest that the server may take to stop.
 const STOP_LIMIT: Duration = Duration::from_secs(10);
-
-static NEXT: AtomicU32 = AtomicU32::new(0);
 
 #[cfg(test)]
 mod tests {
