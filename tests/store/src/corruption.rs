@@ -30,6 +30,11 @@ const CHANGES: &[(&str, &str, &str)] = &[
     ("users", "name", "'Not A Name'"),
     ("users", "name", "'x\u{1b}[31m'"),
     ("keys", "fingerprint", "'SHA256:short'"),
+    (
+        "keys",
+        "fingerprint",
+        "'SHA256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA'",
+    ),
     ("keys", "algorithm", "'ssh-rsa'"),
     ("keys", "base64", "'AAAA'"),
     ("keys", "label", "'two\u{a}lines'"),
