@@ -219,3 +219,6 @@ const NEW_TOKEN: &str = "a token is for one host and one hour; ask for a new one
 
 /// Bytes of the answer to an enrolment.
 const MAX_ANSWER_BYTES: usize = 64 * 1024;
+
+#[cfg(test)]
+mod tests;

@@ -31,4 +31,6 @@ pub mod state;
 pub mod status;
 
 #[cfg(test)]
+mod enrolment_server;
+#[cfg(test)]
 mod testing;

@@ -81,3 +81,6 @@ pub async fn renew(fetcher: &Fetcher, old: &Credential) -> Result<Credential, Re
 
 /// The pause after a failed renewal.
 const RETRY_PAUSE: Duration = Duration::from_secs(10 * 60);
+
+#[cfg(test)]
+mod tests;

@@ -145,6 +145,11 @@ fn bind_and_rename(path: &Path) -> io::Result<std::os::unix::net::UnixListener> 
 
 impl Answering {
     async fn converse(&self, mut stream: UnixStream) -> io::Result<()> {
+        // Read first and judged then: closed over an unread request, the connection would lose the answer.
+        let request = tokio::time::timeout(REQUEST_DEADLINE, read_request(&mut stream)).await;
+        let Ok(Ok(request)) = request else {
+            return Ok(());
+        };
         let uid = stream.peer_cred()?.uid();
         if self.peers.admit(uid) == Admission::Refuse {
             tracing::warn!(uid, "a user that may not ask was refused");
@@ -152,10 +157,6 @@ impl Answering {
                 .write_all(&reply::unavailable(Reason::PeerRefused))
                 .await;
         }
-        let request = tokio::time::timeout(REQUEST_DEADLINE, read_request(&mut stream)).await;
-        let Ok(Ok(request)) = request else {
-            return Ok(());
-        };
         let frame = self.answer(&request).await;
         stream.write_all(&frame).await
     }

@@ -126,7 +126,8 @@ pub fn resolve(
         .as_ref()
         .map_or_else(Freshness::default, |held| held.freshness());
     let standing = standing(age, rules);
-    if effort == Effort::MayAsk && standing != Standing::Fresh {
+    let knows_nothing = known.held.is_none() && known.refused.is_none();
+    if effort == Effort::MayAsk && (standing != Standing::Fresh || knows_nothing) {
         return Resolution::Revalidate;
     }
     if known.refused.is_some() {

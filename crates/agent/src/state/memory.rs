@@ -64,7 +64,7 @@ pub fn load(
         let about_it = known
             .held
             .as_ref()
-            .is_none_or(|held| file.vouches_for(held.tag()));
+            .is_some_and(|held| file.vouches_for(held.tag()));
         if about_it || file.refused.is_some() {
             known.confirmed = file.confirmation();
         }

@@ -124,11 +124,15 @@ fn after_a_reboot_the_server_is_asked_first_and_grace_goes_on_by_the_wall_clock(
 
 #[test]
 fn with_nothing_held_the_answer_is_unavailable_and_never_none() {
-    let nothing = Knowledge::nothing(tag(1, 10));
-    assert_eq!(
-        outcome(&nothing, &later(0)),
-        (true, "unavailable", Reason::NoSnapshot)
-    );
+    let confirmed = known(&snapshot(1, 10)).confirmed;
+    for confirmed in [None, confirmed] {
+        let nothing = Knowledge {
+            confirmed,
+            ..Knowledge::nothing(tag(1, 10))
+        };
+        let expected = (true, "unavailable", Reason::NoSnapshot);
+        assert_eq!(outcome(&nothing, &later(0)), expected, "{confirmed:?}");
+    }
 }
 
 #[test]
