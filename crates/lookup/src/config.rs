@@ -261,6 +261,18 @@ mod tests {
     }
 
     #[test]
+    fn a_file_that_can_not_be_read_is_not_taken_for_missing() {
+        assert!(matches!(
+            Config::load(Path::new("/nowhere/lookup.conf")),
+            Ok(None)
+        ));
+        assert!(matches!(
+            Config::load(Path::new("/dev/null/lookup.conf")),
+            Err(ConfigError::Io(_))
+        ));
+    }
+
+    #[test]
     fn every_setting_has_its_place() {
         let text = "authorized_keys : direct # first\nprincipals:agent direct\nagent_socket: /a\nagent_own_uid: allow\n\
                     direct_program: /b\r\ndirect_config:\t/c d\nlog_socket: /e";

@@ -38,13 +38,6 @@ fn a_file_that_is_not_root_s_is_refused() {
 }
 
 #[test]
-fn a_file_that_can_not_be_read_is_refused_and_not_taken_for_missing() {
-    let bench = bench();
-    set_mode(&bench.path("lookup.conf"), 0o600);
-    assert_unavailable(&bench.ask());
-}
-
-#[test]
 fn a_fifo_or_a_directory_in_its_place_is_refused() {
     let bench = bench();
     let path = bench.path("lookup.conf");

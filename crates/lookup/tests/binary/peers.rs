@@ -46,9 +46,13 @@ fn a_socket_in_a_directory_that_others_can_write_is_mistrusted() {
 
 #[test]
 fn a_socket_whose_owner_and_whose_directory_s_owner_are_two_strangers_is_mistrusted() {
-    let bench = bench(0o755);
-    chown(bench.path("run"), Some(1234), None).unwrap();
-    chown(bench.path("run/agent.sock"), Some(1235), None).unwrap();
+    let bench = Bench::new("");
+    let dir = bench.dir.dir("run", 0o755).unwrap();
+    write_configuration(&bench, "");
+    let _listener = listen_as(1235, &bench);
+    assert_found(&bench.ask(), &format!("{}\n", keys::line()));
+    bench.logged_once();
+    chown(&dir, Some(1234), None).unwrap();
     assert_mistrusted(&bench);
 }
 
@@ -70,9 +74,8 @@ fn a_file_in_the_socket_s_place_is_mistrusted() {
 #[test]
 fn a_host_agent_of_the_lookup_s_own_user_is_believed_only_where_that_is_configured() {
     let bench = Bench::new("");
-    let dir = bench.dir.dir("run", 0o755).unwrap();
-    chown(&dir, Some(NOBODY), Some(NOBODY)).unwrap();
-    let _listener = listen_as_nobody(&bench);
+    bench.dir.dir("run", 0o755).unwrap();
+    let _listener = listen_as(NOBODY, &bench);
     write_configuration(&bench, "");
     assert_mistrusted(&bench);
     write_configuration(&bench, "agent_own_uid: allow");
@@ -89,8 +92,9 @@ impl Drop for Listener {
     }
 }
 
-/// Another process, as nobody, that listens and answers found: `SO_PEERCRED` names the one who listens.
-fn listen_as_nobody(bench: &Bench) -> Listener {
+/// Another process, of this user, that listens in the directory `run`, which is then its own, and answers found.
+/// `SO_PEERCRED` names the one who listens.
+fn listen_as(user: u32, bench: &Bench) -> Listener {
     let script = r#"
         use IO::Socket::UNIX;
         $SIG{PIPE} = "IGNORE";
@@ -108,15 +112,11 @@ fn listen_as_nobody(bench: &Bench) -> Listener {
         .map(|byte| format!("{byte:02x}"))
         .collect();
     let path = bench.path("run/agent.sock");
+    chown(bench.path("run"), Some(user), None).unwrap();
     let mut command = Command::new("setpriv");
-    command.args([
-        "--reuid=65534",
-        "--regid=65534",
-        "--clear-groups",
-        "perl",
-        "-e",
-        script,
-    ]);
+    command
+        .arg(format!("--reuid={user}"))
+        .args(["--clear-groups", "perl", "-e", script]);
     command.arg(&path).arg(response).stdin(Stdio::null());
     let listener = Listener(command.spawn().unwrap());
     let is_open = || {
