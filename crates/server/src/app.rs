@@ -2,9 +2,10 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
-use keyroster_api::signature::{SignatureError, SnapshotKey};
+use keyroster_api::signature::SignatureError;
 use keyroster_api::snapshot::Tag;
 use keyroster_keys::KeyPolicy;
 use keyroster_roster::Timestamp;
@@ -18,6 +19,7 @@ use crate::clock::Clock;
 use crate::guard::RequestIds;
 use crate::limits::Limits;
 use crate::metrics::Metrics;
+use crate::open::Opened;
 use crate::random::{Random, RandomError, random_bytes};
 use crate::roster_state::RosterState;
 use crate::snapshots::Snapshots;
@@ -53,6 +55,8 @@ pub struct Application {
     pub openapi: Bytes,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
+    /// Milliseconds in the newest id.
+    last_id: AtomicU64,
 }
 
 /// The public half of the snapshot key.
@@ -66,12 +70,8 @@ pub struct PublicHalf {
 
 /// What an application is made of.
 pub struct Parts {
-    /// The roster.
-    pub store: Store,
-    /// The certificate authority.
-    pub ca: Ca,
-    /// Signs snapshots.
-    pub snapshot_key: SnapshotKey,
+    /// The roster and the keys.
+    pub opened: Opened,
     /// Limits.
     pub limits: Limits,
     /// The clock.
@@ -100,22 +100,22 @@ impl Application {
     /// # Errors
     /// When the database does not answer.
     pub async fn start(parts: Parts, openapi: Bytes) -> Result<App, StartError> {
-        let public = parts.snapshot_key.public();
+        let public = parts.opened.snapshot_key.public();
         let snapshot_key = PublicHalf {
             line: public.to_openssh()?,
             pin: public.pin()?,
         };
-        let state = parts.store.state().await?;
+        let state = parts.opened.store.state().await?;
         let first_id = u64::from_be_bytes(random_bytes(parts.random.as_ref())?);
         Ok(Arc::new(Self {
             roster: RosterState::new(Tag {
                 epoch: state.epoch,
                 revision: state.revision,
             }),
-            store: parts.store,
-            ca: parts.ca,
+            store: parts.opened.store,
+            ca: parts.opened.ca,
             snapshot_key,
-            snapshots: Snapshots::new(parts.snapshot_key, parts.limits.renderings),
+            snapshots: Snapshots::new(parts.opened.snapshot_key, parts.limits.renderings),
             certificates: KnownCertificates::new(),
             key_policy: KeyPolicy::default(),
             limits: parts.limits,
@@ -125,6 +125,7 @@ impl Application {
             openapi,
             clock: parts.clock,
             random: parts.random,
+            last_id: AtomicU64::new(0),
         }))
     }
 
@@ -140,17 +141,22 @@ impl Application {
         self.random.as_ref()
     }
 
-    /// A new id: a UUID of version 7, so that ids sort by the time at which they were made.
+    /// A new id: a UUID of version 7. Ids of one server sort in the order in which they were made, even within a millisecond.
     ///
     /// # Errors
     /// When there is no randomness.
     pub fn new_id(&self) -> Result<String, RandomError> {
         let random = random_bytes::<10>(self.random())?;
-        Ok(
-            Builder::from_unix_timestamp_millis(self.clock.unix_millis(), &random)
-                .into_uuid()
-                .to_string(),
-        )
+        let now = self.clock.unix_millis();
+        let later = |last: u64| Some(now.max(last.saturating_add(1)));
+        let last = self
+            .last_id
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, later)
+            .unwrap_or_else(|last| last);
+        let millis = now.max(last.saturating_add(1));
+        Ok(Builder::from_unix_timestamp_millis(millis, &random)
+            .into_uuid()
+            .to_string())
     }
 
     /// A new serial number for a certificate.

@@ -22,6 +22,7 @@ pub mod host_identity;
 pub mod init;
 pub mod limits;
 pub mod metrics;
+pub mod open;
 pub mod openapi;
 pub mod page;
 pub mod parse;

@@ -5,23 +5,21 @@ use std::io::Write as _;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use keyroster_api::signature::SnapshotKey;
 use keyroster_api::time::to_rfc3339;
 use keyroster_edge::Drained;
 use keyroster_edge::log::{Destination, Facility, Format, LogGuard, LogOptions};
 use keyroster_roster::Actor;
-use keyroster_store::{Location, Store};
 use sd_notify::NotifyState;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::app::Parts;
-use crate::ca::Ca;
 use crate::cli::{self, Cli, Command};
 use crate::clock::SystemClock;
 use crate::config::{Config, DatabaseUrl, LogTo};
 use crate::data_dir::{self, DataDir};
 use crate::init::{self, InitError, Initialised};
 use crate::limits::Limits;
+use crate::open::{self, OpenError};
 use crate::random::OsRandom;
 use crate::server::Server;
 use crate::{openapi, router};
@@ -99,7 +97,13 @@ async fn run_command(options: &cli::Run) -> Result<(), Failure> {
         .or(config.database);
     let _log = start_log(&config, &options.log_filter)?;
     let (mut terminate, mut interrupt) = signals()?;
-    let parts = parts(&dir, &config).await?;
+    let opened = open::open(&dir, &config).await?;
+    let parts = Parts {
+        opened,
+        limits: Limits::default(),
+        clock: Arc::new(SystemClock),
+        random: Arc::new(OsRandom),
+    };
     let server = Server::start(parts, config.listen, config.names)
         .await
         .map_err(|error| Failure::of(EX_CONFIG, &error))?;
@@ -132,7 +136,7 @@ fn openapi_command() -> Result<(), Failure> {
 async fn admin_token_command(options: &cli::AdminToken) -> Result<(), Failure> {
     let (dir, config) = open_dir(&options.data)?;
     let name = Actor::parse(&options.name).map_err(|error| Failure::of(EX_USAGE, &error))?;
-    let store = open_store(&dir, &config).await?;
+    let store = open::open_store(&dir, &config).await?;
     let token = init::add_admin_token(&store, &name, &SystemClock, &OsRandom)
         .await
         .map_err(Failure::from)?;
@@ -152,31 +156,6 @@ fn open_dir(path: &std::path::Path) -> Result<(DataDir, Config), Failure> {
     let dir = DataDir::open(path).map_err(|error| config(&error))?;
     let settings = Config::load(&dir).map_err(|error| config(&error))?;
     Ok((dir, settings))
-}
-
-async fn open_store(dir: &DataDir, config: &Config) -> Result<Store, Failure> {
-    let location = Location::parse(config.database_url(dir).as_str())
-        .map_err(|error| Failure::of(EX_CONFIG, &error))?;
-    Store::open(&location)
-        .await
-        .map_err(|error| Failure::of(EX_UNAVAILABLE, &error).because(&error))
-}
-
-async fn parts(dir: &DataDir, config: &Config) -> Result<Parts, Failure> {
-    let bad = |error: &dyn Display| Failure::of(EX_CONFIG, error);
-    let ca_pem = data_dir::read_public(&dir.ca()).map_err(|error| bad(&error))?;
-    let ca_key = data_dir::read_secret(&dir.ca_key()).map_err(|error| bad(&error))?;
-    let ca = Ca::load(&ca_pem, &ca_key).map_err(|error| bad(&error))?;
-    let snapshot_key = data_dir::read_secret(&dir.snapshot_key()).map_err(|error| bad(&error))?;
-    let snapshot_key = SnapshotKey::from_openssh(&snapshot_key).map_err(|error| bad(&error))?;
-    Ok(Parts {
-        store: open_store(dir, config).await?,
-        ca,
-        snapshot_key,
-        limits: Limits::default(),
-        clock: Arc::new(SystemClock),
-        random: Arc::new(OsRandom),
-    })
 }
 
 fn start_log(config: &Config, filter: &str) -> Result<LogGuard, Failure> {
@@ -248,6 +227,17 @@ impl Failure {
             say(&format!("hint: {hint}"));
         }
         ExitCode::from(self.code)
+    }
+}
+
+impl From<OpenError> for Failure {
+    fn from(error: OpenError) -> Self {
+        let code = if let OpenError::Store(_) = error {
+            EX_UNAVAILABLE
+        } else {
+            EX_CONFIG
+        };
+        Self::of(code, &error).because(&error)
     }
 }
 

@@ -1,0 +1,434 @@
+//! A key server in this process, and clients for it.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use axum::http::{HeaderMap, Method};
+use keyroster_api::enroll::{Enrolled, EnrolmentToken};
+use keyroster_api::paths;
+use keyroster_edge::{ClientLimits, Drained, HttpClient, Identity, Trust, http_client};
+use keyroster_server::app::Parts;
+use keyroster_server::clock::{Clock, SystemClock};
+use keyroster_server::config::{Config, DatabaseUrl};
+use keyroster_server::data_dir::DataDir;
+use keyroster_server::init;
+use keyroster_server::limits::Limits;
+use keyroster_server::open::open;
+use keyroster_server::random::OsRandom;
+use keyroster_server::server::Server;
+use rcgen::{CertificateParams, KeyPair};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+/// The wall clock, moved by a test.
+#[derive(Debug, Default)]
+pub struct TestClock(AtomicI64);
+
+impl TestClock {
+    pub fn advance(&self, seconds: i64) {
+        self.0.fetch_add(seconds * 1000, Ordering::Relaxed);
+    }
+}
+
+impl Clock for TestClock {
+    fn unix_millis(&self) -> u64 {
+        SystemClock
+            .unix_millis()
+            .saturating_add_signed(self.0.load(Ordering::Relaxed))
+    }
+}
+
+/// A server on its own data directory, on a free port of loopback.
+pub struct Fixture {
+    pub server: Server,
+    pub clock: Arc<TestClock>,
+    pub token: String,
+    pub ca: CertificateDer<'static>,
+    data: PathBuf,
+    people: HttpClient,
+    _dir: TempDir,
+}
+
+/// An answer, read to its end.
+#[derive(Debug)]
+pub struct Reply {
+    pub status: u16,
+    pub headers: HeaderMap,
+    pub body: bytes::Bytes,
+}
+
+/// An enrolled host.
+pub struct Host {
+    pub enrolled: Enrolled,
+    pub client: HttpClient,
+    address: SocketAddr,
+}
+
+impl Fixture {
+    pub async fn start() -> Self {
+        Self::start_with(Limits::default()).await
+    }
+
+    pub async fn start_with(limits: Limits) -> Self {
+        Self::start_on(None, limits).await
+    }
+
+    pub async fn start_on(database: Option<String>, limits: Limits) -> Self {
+        keyroster_edge::install_provider();
+        capture_logs();
+        let dir = tempfile::tempdir().unwrap();
+        let data = dir.path().join("data");
+        let clock = Arc::new(TestClock::default());
+        let config = Config::new(&[], database.map(DatabaseUrl::new), None).unwrap();
+        let made = init::init(&data, &config, clock.as_ref(), &OsRandom)
+            .await
+            .unwrap();
+        let server = serve(&data, limits, &clock).await;
+        let pem = std::fs::read(data.join("ca.pem")).unwrap();
+        let ca = keyroster_edge::certificate_from_pem(&pem).unwrap();
+        let people = http_client(Trust::Ca(ca.clone()), None, ClientLimits::default()).unwrap();
+        Self {
+            server,
+            clock,
+            token: made.token.text.to_string(),
+            ca,
+            data,
+            people,
+            _dir: dir,
+        }
+    }
+
+    /// Stops the server and starts another on the same data, as a restart does; at another port.
+    pub async fn restart(mut self) -> Self {
+        let server = serve(&self.data, Limits::default(), &self.clock).await;
+        assert_eq!(
+            std::mem::replace(&mut self.server, server).stop().await,
+            Drained::Completely
+        );
+        self
+    }
+
+    /// A second server on the same database.
+    pub async fn beside(&self) -> Server {
+        serve(&self.data, Limits::default(), &self.clock).await
+    }
+
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.data.join(name)
+    }
+
+    pub fn url(&self, path: &str) -> String {
+        url(self.server.address(), path)
+    }
+
+    /// As the admin who was made by `init`.
+    pub async fn admin(&self, method: Method, path: &str, body: Value) -> Reply {
+        self.call(method, path, Some(&self.token), body).await
+    }
+
+    pub async fn get(&self, path: &str) -> Reply {
+        self.admin(Method::GET, path, Value::Null).await
+    }
+
+    pub async fn post(&self, path: &str, body: Value) -> Reply {
+        self.admin(Method::POST, path, body).await
+    }
+
+    pub async fn call(
+        &self,
+        method: Method,
+        path: &str,
+        token: Option<&str>,
+        body: Value,
+    ) -> Reply {
+        let mut request = self.people.request(method, &self.url(path));
+        if let Some(token) = token {
+            request = request.bearer_auth(token);
+        }
+        if !body.is_null() {
+            request = request.json(&body);
+        }
+        send(&self.people, request).await
+    }
+
+    /// A request whose body and headers are the test's business.
+    pub async fn raw(
+        &self,
+        method: Method,
+        path: &str,
+        content_type: &str,
+        body: impl Into<Vec<u8>>,
+    ) -> Reply {
+        let request = self
+            .people
+            .request(method, &self.url(path))
+            .bearer_auth(&self.token);
+        send(
+            &self.people,
+            request
+                .header("content-type", content_type)
+                .body(body.into()),
+        )
+        .await
+    }
+
+    /// Makes a token of this role and returns its text.
+    pub async fn token(&self, name: &str, role: &str) -> String {
+        let expires_at = keyroster_api::time::to_rfc3339(self.clock.now().saturating_add(3600));
+        let reply = self
+            .post(
+                paths::TOKENS,
+                json!({ "name": name, "role": role, "expires_at": expires_at }),
+            )
+            .await;
+        reply.json()["token"].as_str().unwrap().to_owned()
+    }
+
+    pub async fn revision(&self) -> u64 {
+        let events = self.get("/v1/audit/head").await.json();
+        events["sequence"].as_u64().unwrap()
+    }
+
+    pub async fn add_user(&self, name: &str) {
+        assert_eq!(
+            self.post(paths::USERS, json!({ "name": name }))
+                .await
+                .status,
+            201
+        );
+    }
+
+    pub async fn add_key(&self, user: &str, line: &str) -> String {
+        let reply = self
+            .post(
+                &paths::fill(paths::USER_KEYS, &[user]),
+                json!({ "public_key": line }),
+            )
+            .await;
+        assert_eq!(reply.status, 201, "{reply:?}");
+        reply.json()["fingerprint"].as_str().unwrap().to_owned()
+    }
+
+    /// Lets alice in as deploy on every host of the group `web`, with the given key.
+    pub async fn let_alice_in(&self, line: &str) -> String {
+        self.add_user("alice").await;
+        let key = self.add_key("alice", line).await;
+        self.add_host_group("web").await;
+        let grant = json!({ "user": "alice", "account": "deploy", "host_group": "web" });
+        assert_eq!(self.post(paths::GRANTS, grant).await.status, 201);
+        key
+    }
+
+    pub async fn add_host_group(&self, name: &str) {
+        let status = self
+            .post(paths::HOST_GROUPS, json!({ "name": name }))
+            .await
+            .status;
+        assert!(matches!(status, 201 | 409), "{status}");
+    }
+
+    pub async fn enrolment_token(&self, host_group: &str) -> EnrolmentToken {
+        self.add_host_group(host_group).await;
+        let reply = self
+            .post(paths::ENROLMENT_TOKENS, json!({ "host_group": host_group }))
+            .await;
+        EnrolmentToken::parse(reply.json()["token"].as_str().unwrap()).unwrap()
+    }
+
+    /// Enrols a host into a host group.
+    pub async fn enrol(&self, name: &str, host_group: &str) -> Host {
+        let token = self.enrolment_token(host_group).await;
+        let (csr, key) = certificate_request();
+        let body = json!({ "secret": secret_text(&token), "name": name, "csr": csr });
+        let reply = self.call(Method::POST, paths::ENROLL, None, body).await;
+        assert_eq!(reply.status, 201, "{reply:?}");
+        let enrolled: Enrolled = serde_json::from_slice(&reply.body).unwrap();
+        let client = self.host_client(&enrolled.certificate, &key);
+        Host {
+            enrolled,
+            client,
+            address: self.server.address(),
+        }
+    }
+
+    /// A client that shows this certificate.
+    pub fn host_client(&self, certificate: &str, key: &KeyPair) -> HttpClient {
+        let identity = Identity {
+            chain: keyroster_edge::certificates_from_pem(certificate.as_bytes()).unwrap(),
+            key: PrivateKeyDer::try_from(key.serialize_der()).unwrap(),
+        };
+        http_client(
+            Trust::Ca(self.ca.clone()),
+            Some(identity),
+            ClientLimits::default(),
+        )
+        .unwrap()
+    }
+}
+
+impl Host {
+    /// Asks for the snapshot, holding the one with this entity tag.
+    pub async fn poll(&self, held: Option<&str>) -> Reply {
+        self.poll_at(self.address, held).await
+    }
+
+    pub async fn poll_at(&self, address: SocketAddr, held: Option<&str>) -> Reply {
+        let mut request = self
+            .client
+            .request(Method::GET, &url(address, paths::HOST_SNAPSHOT));
+        if let Some(tag) = held {
+            request = request.header("if-none-match", tag);
+        }
+        send(&self.client, request).await
+    }
+
+    /// Asks for a new certificate; the answer, and the key that it was asked for.
+    pub async fn renew(&self) -> (Reply, KeyPair) {
+        let (csr, key) = certificate_request();
+        let request = self
+            .client
+            .request(Method::POST, &url(self.address, paths::HOST_CERTIFICATE));
+        (
+            send(&self.client, request.json(&json!({ "csr": csr }))).await,
+            key,
+        )
+    }
+
+    /// The same host with another client.
+    pub fn with_client(&self, client: HttpClient) -> Self {
+        Self {
+            enrolled: self.enrolled.clone(),
+            client,
+            address: self.address,
+        }
+    }
+}
+
+impl Reply {
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_else(|_| panic!("no JSON: {self:?}"))
+    }
+
+    /// The last part of a problem's type; panics when the answer is no problem.
+    pub fn problem(&self) -> String {
+        assert_eq!(
+            self.headers["content-type"], "application/problem+json",
+            "{self:?}"
+        );
+        let body = self.json();
+        assert_eq!(body["status"], self.status);
+        body["type"]
+            .as_str()
+            .unwrap()
+            .strip_prefix("urn:keyroster:problem:")
+            .unwrap()
+            .to_owned()
+    }
+
+    pub fn etag(&self) -> &str {
+        self.headers["etag"].to_str().unwrap()
+    }
+
+    /// The snapshot in a signed document, without a look at the signature.
+    pub fn snapshot(&self) -> Value {
+        assert_eq!(self.status, 200, "{self:?}");
+        let (_, json) = keyroster_api::signature::split(&self.body).unwrap();
+        serde_json::from_slice(json).unwrap()
+    }
+}
+
+pub fn url(address: SocketAddr, path: &str) -> String {
+    format!("https://{address}{path}")
+}
+
+pub fn secret_text(token: &EnrolmentToken) -> String {
+    let text = token.to_text();
+    text.split('.').nth(1).unwrap().to_owned()
+}
+
+/// A certificate request in PEM, and its key.
+pub fn certificate_request() -> (String, KeyPair) {
+    let key = KeyPair::generate().unwrap();
+    (
+        CertificateParams::default()
+            .serialize_request(&key)
+            .unwrap()
+            .pem()
+            .unwrap(),
+        key,
+    )
+}
+
+/// All that was logged in this process so far, at every level.
+pub fn logged() -> String {
+    let log = LOG
+        .get()
+        .unwrap()
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner);
+    String::from_utf8_lossy(&log).into_owned()
+}
+
+async fn serve(data: &std::path::Path, limits: Limits, clock: &Arc<TestClock>) -> Server {
+    let dir = DataDir::open(data).unwrap();
+    let config = Config::load(&dir).unwrap();
+    let opened = open(&dir, &config).await.unwrap();
+    let parts = Parts {
+        opened,
+        limits,
+        clock: clock.clone(),
+        random: Arc::new(OsRandom),
+    };
+    Server::start(parts, "127.0.0.1:0".parse().unwrap(), config.names)
+        .await
+        .unwrap()
+}
+
+async fn send(client: &HttpClient, request: reqwest::RequestBuilder) -> Reply {
+    let answer = client.send(request, MAX_REPLY).await.unwrap();
+    Reply {
+        status: answer.status.as_u16(),
+        headers: answer.headers,
+        body: answer.body,
+    }
+}
+
+static LOG: OnceLock<Mutex<Vec<u8>>> = OnceLock::new();
+
+fn capture_logs() {
+    struct Sink;
+    impl std::io::Write for Sink {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            let mut log = LOG
+                .get()
+                .unwrap()
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            log.extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+    LOG.get_or_init(|| {
+        let subscriber = tracing_subscriber::fmt()
+            .with_max_level(tracing::Level::TRACE)
+            .with_writer(|| Sink)
+            .finish();
+        // Set by whichever test of this process comes first.
+        let _ = tracing::subscriber::set_global_default(subscriber);
+        Mutex::default()
+    });
+}
+
+const MAX_REPLY: usize = 4 << 20;
+
+/// Public keys whose private halves nobody has.
+pub const ED25519: &str =
+    "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBcumeEMg9q4s0ueI/FnEjJNP47Cf3lhdA0le+wajWTy";
+pub const ANOTHER_ED25519: &str =
+    "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAB";

@@ -1,0 +1,18 @@
+//! The key server through its real listener: TLS, HTTP/2, client certificates, and the database behind.
+
+mod audit;
+mod auth;
+mod enrolment;
+mod explain;
+mod fixture;
+mod grants;
+mod keys;
+mod limits;
+mod openapi;
+mod paging;
+mod postgres;
+mod problems;
+mod roster;
+mod service;
+mod shutdown;
+mod snapshots;
