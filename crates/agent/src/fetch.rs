@@ -182,8 +182,9 @@ fn date(answer: &Answer) -> Option<i64> {
     )
 }
 
-/// What a login waits for, at most.
-pub const LOGIN_TIMEOUT: Duration = keyroster_edge::LOGIN_TOTAL_TIMEOUT;
+/// What a login waits for, at most. With the judging that follows it stays within the second that a revalidation may take,
+/// and lookup's patience with its sources ends a little later.
+pub const LOGIN_TIMEOUT: Duration = Duration::from_millis(900);
 
 /// What the poller waits for, at most: the largest snapshot over a slow line.
 pub const BACKGROUND_TIMEOUT: Duration = Duration::from_secs(60);

@@ -187,9 +187,6 @@ pub const READ_TIMEOUT: Duration = Duration::from_secs(10);
 /// From the first step to the last byte of the body.
 pub const TOTAL_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// The total for a request that a login waits for.
-pub const LOGIN_TOTAL_TIMEOUT: Duration = Duration::from_secs(1);
-
 /// Idle connections kept for the next request; one carries any number of HTTP/2 requests.
 const MAX_IDLE_CONNECTIONS: usize = 1;
 

@@ -22,8 +22,8 @@ mod testing;
 
 pub use body::bounded_body;
 pub use client::{
-    Answer, CONNECT_TIMEOUT, ClientLimits, HttpClient, Identity, LOGIN_TOTAL_TIMEOUT, READ_TIMEOUT,
-    TOTAL_TIMEOUT, Trust, http_client,
+    Answer, CONNECT_TIMEOUT, ClientLimits, HttpClient, Identity, READ_TIMEOUT, TOTAL_TIMEOUT,
+    Trust, http_client,
 };
 pub use crypto::install_provider;
 pub use error::{ClientError, FetchError, TlsError, Transport};
