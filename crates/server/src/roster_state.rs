@@ -69,7 +69,6 @@ impl RosterState {
     }
 
     /// Tells when the state changes.
-    #[must_use]
     pub fn subscribe(&self) -> impl Future<Output = ()> + Send + use<> {
         let mut receiver = self.0.subscribe();
         async move { drop(receiver.changed().await) }

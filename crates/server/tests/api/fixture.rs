@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use axum::http::{HeaderMap, Method};
 use keyroster_api::enroll::{Enrolled, EnrolmentToken};
 use keyroster_api::paths;
+use keyroster_api::snapshot::Tag;
 use keyroster_edge::{ClientLimits, Drained, HttpClient, Identity, Trust, http_client};
 use keyroster_server::app::Parts;
 use keyroster_server::clock::{Clock, SystemClock};
@@ -330,6 +331,11 @@ impl Reply {
 
     pub fn etag(&self) -> &str {
         self.headers["etag"].to_str().unwrap()
+    }
+
+    /// The entity tag, read: tags are compared as numbers and not as texts.
+    pub fn tag(&self) -> Tag {
+        Tag::from_header(self.etag()).unwrap()
     }
 
     /// The snapshot in a signed document, without a look at the signature.

@@ -1,5 +1,12 @@
 //! The key server through its real listener: TLS, HTTP/2, client certificates, and the database behind.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test that can't go on says so by panicking"
+)]
+
 mod audit;
 mod auth;
 mod enrolment;
