@@ -198,6 +198,30 @@ mod tests {
     }
 
     #[test]
+    fn the_shipped_example_is_valid_and_its_comments_tell_the_defaults() {
+        let example = include_str!("../../../packaging/examples/agent.toml");
+        let server = Some("https://keys.example.org:8443".to_owned());
+        let expected = Config {
+            server,
+            ..Config::default()
+        };
+        assert_eq!(parse(example).unwrap(), expected);
+        let setting = |line: &str| line.starts_with('#') && line.contains(" = ");
+        let uncommented: String = example
+            .lines()
+            .map(|line| {
+                if setting(line) {
+                    line.trim_start_matches('#')
+                } else {
+                    line
+                }
+            })
+            .flat_map(|line| [line, "\n"])
+            .collect();
+        assert_eq!(parse(&uncommented).unwrap(), expected);
+    }
+
+    #[test]
     fn users_are_named_or_numbered() {
         let config = parse("lookup-users = [\"keyroster-lookup\", 990]").unwrap();
         let expected = [
