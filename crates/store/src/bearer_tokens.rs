@@ -7,6 +7,7 @@ use sqlx::FromRow;
 use crate::StoreError;
 use crate::action::Action;
 use crate::audit::Event;
+use crate::concerned::Marked;
 use crate::db::{Record, statements, values};
 use crate::error::Object;
 use crate::page::{Limit, Page};
@@ -145,8 +146,12 @@ impl Writer<'_> {
         )
         .await?;
         let detail = json!({ "expires_at": expires_at.to_string(), "role": role.as_str() });
-        self.commit(tx, Event::new(Action::BearerTokenAdd, &object, &detail))
-            .await
+        self.commit(
+            tx,
+            Event::new(Action::BearerTokenAdd, &object, &detail),
+            Marked::NO_HOST,
+        )
+        .await
     }
 
     /// Revokes a bearer token, for good.
@@ -170,6 +175,7 @@ impl Writer<'_> {
         self.written(
             tx,
             Event::new(Action::BearerTokenRevoke, &object, &json!({})),
+            Marked::NO_HOST,
         )
         .await
     }

@@ -13,6 +13,7 @@ use sqlx::FromRow;
 use crate::StoreError;
 use crate::action::Action;
 use crate::audit::Event;
+use crate::concerned::Marked;
 use crate::db::{Record, statements, values};
 use crate::error::{Object, corrupt};
 use crate::read::{Reader, Row, moment};
@@ -132,7 +133,9 @@ impl Writer<'_> {
                 let object = Object::Host(host.clone());
                 let detail = json!({ "generation": generation });
                 let event = Event::new(Action::HostRotateCertificate, &object, &detail);
-                self.commit(tx, event).await.map(Showing::Rotated)
+                self.commit(tx, event, Marked::NO_HOST)
+                    .await
+                    .map(Showing::Rotated)
             }
         }
     }
@@ -165,7 +168,7 @@ impl Writer<'_> {
             &Object::Host(host.clone()),
             &detail,
         );
-        let state = self.commit(tx, event).await?;
+        let state = self.commit(tx, event, Marked::NO_HOST).await?;
         Ok(Renewal::Issue {
             generation: issued,
             state,
@@ -178,11 +181,12 @@ impl Writer<'_> {
         host: &HostId,
         generation: u64,
     ) -> Result<RosterState, StoreError> {
-        tx.remove_host_row(host, self.now).await?;
+        let marked = tx.remove_host_row(host).await?;
         let detail = json!({ "shown": generation });
         self.commit(
             tx,
             Event::new(Action::HostLock, &Object::Host(host.clone()), &detail),
+            marked,
         )
         .await
     }

@@ -12,6 +12,7 @@ use sqlx::FromRow;
 use crate::StoreError;
 use crate::action::Action;
 use crate::audit::Event;
+use crate::concerned::Marked;
 use crate::db::{Record, statements, values};
 use crate::error::Object;
 use crate::page::{Limit, Page};
@@ -124,8 +125,12 @@ impl Writer<'_> {
         .await?;
         let detail =
             json!({ "expires_at": expires_at.to_string(), "host_group": host_group.as_str() });
-        self.commit(tx, Event::new(Action::EnrolmentTokenAdd, &object, &detail))
-            .await
+        self.commit(
+            tx,
+            Event::new(Action::EnrolmentTokenAdd, &object, &detail),
+            Marked::NO_HOST,
+        )
+        .await
     }
 
     /// Burns a token and adds its host, with a certificate of generation 1.
@@ -161,7 +166,7 @@ impl Writer<'_> {
                 object: Object::HostNamed(name.clone()),
             });
         }
-        tx.add_host_row(id, name, self.now).await?;
+        let marked = tx.add_host_row(id, name).await?;
         tx.add_to_host_group(&token.host_group, id).await?;
         let detail = json!({
             "host_group": token.host_group.as_str(),
@@ -170,7 +175,7 @@ impl Writer<'_> {
             "token_created_by": token.created_by.as_str(),
         });
         let event = Event::new(Action::HostEnrol, &Object::Host(id.clone()), &detail);
-        let state = self.commit(tx, event).await?;
+        let state = self.commit(tx, event, marked).await?;
         Ok(Enrolment::Enrolled {
             host_group: token.host_group,
             state,
@@ -193,6 +198,7 @@ impl Writer<'_> {
             self.commit(
                 tx,
                 Event::new(Action::EnrolmentTokenRefuse, &object(hash), &detail),
+                Marked::NO_HOST,
             )
             .await?;
         }

@@ -11,6 +11,7 @@ use sqlx::FromRow;
 use crate::StoreError;
 use crate::action::Action;
 use crate::audit::Event;
+use crate::concerned::Does;
 use crate::db::{Record, statements, values};
 use crate::error::Object;
 use crate::page::{Limit, Page};
@@ -137,8 +138,13 @@ impl Writer<'_> {
         }
         tx.check_ends(grant).await?;
         tx.insert(grant).await?;
-        self.commit(tx, Event::new(Action::GrantAdd, &object, &detail(grant)))
-            .await
+        let marked = tx.mark((&grant.target).into(), Does::TakeAway).await?;
+        self.commit(
+            tx,
+            Event::new(Action::GrantAdd, &object, &detail(grant)),
+            marked,
+        )
+        .await
     }
 
     /// Revokes a grant, for good.
@@ -163,9 +169,14 @@ impl Writer<'_> {
             return tx.unchanged().await;
         }
         tx.execute(REVOKE, values![id, self.now]).await?;
+        let marked = tx.mark((&grant.target).into(), Does::TakeAway).await?;
         let detail = json!({ "reason": reason.map(Reason::as_str) });
-        self.written(tx, Event::new(Action::GrantRevoke, &object, &detail))
-            .await
+        self.written(
+            tx,
+            Event::new(Action::GrantRevoke, &object, &detail),
+            marked,
+        )
+        .await
     }
 }
 

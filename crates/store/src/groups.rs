@@ -10,6 +10,7 @@ use sqlx::FromRow;
 use crate::StoreError;
 use crate::action::Action;
 use crate::audit::Event;
+use crate::concerned::{Concerned, Does, Marked};
 use crate::db::{Record, statements, values};
 use crate::error::Object;
 use crate::grants::GrantsOf;
@@ -89,8 +90,12 @@ impl Writer<'_> {
             return Err(StoreError::AlreadyExists { object });
         }
         tx.execute(ADD, values![name]).await?;
-        self.commit(tx, Event::new(Action::GroupAdd, &object, &json!({})))
-            .await
+        self.commit(
+            tx,
+            Event::new(Action::GroupAdd, &object, &json!({})),
+            Marked::NO_HOST,
+        )
+        .await
     }
 
     /// Puts a user into a group.
@@ -109,6 +114,7 @@ impl Writer<'_> {
             return tx.unchanged().await;
         }
         tx.execute(ADD_MEMBER, values![name, user]).await?;
+        let marked = tx.mark(Concerned::Group(name), Does::TakeAway).await?;
         self.written(
             tx,
             Event::new(
@@ -116,6 +122,7 @@ impl Writer<'_> {
                 &object,
                 &json!({ "user": user.as_str() }),
             ),
+            marked,
         )
         .await
     }
@@ -139,6 +146,7 @@ impl Writer<'_> {
         if tx.execute(REMOVE_MEMBER, values![name, user]).await? == 0 {
             return tx.unchanged().await;
         }
+        let marked = tx.mark(Concerned::Group(name), Does::TakeAway).await?;
         self.written(
             tx,
             Event::new(
@@ -146,6 +154,7 @@ impl Writer<'_> {
                 &object,
                 &json!({ "user": user.as_str() }),
             ),
+            marked,
         )
         .await
     }
@@ -159,10 +168,12 @@ impl Writer<'_> {
         let mut tx = self.begin().await?;
         let object = tx.group_object(name).await?;
         let grants = tx.read.ending_with(&GrantsOf::Group(name), &object).await?;
+        let marked = tx.mark(Concerned::Group(name), Does::TakeAway).await?;
         tx.execute(DELETE, values![name]).await?;
         self.commit(
             tx,
             Event::new(Action::GroupDelete, &object, &json!({ "grants": grants })),
+            marked,
         )
         .await
     }

@@ -10,6 +10,7 @@ use sqlx::FromRow;
 use crate::StoreError;
 use crate::action::Action;
 use crate::audit::Event;
+use crate::concerned::{Concerned, Does, Marked};
 use crate::db::{Record, statements, values};
 use crate::error::Object;
 use crate::grants::GrantsOf;
@@ -119,8 +120,12 @@ impl Writer<'_> {
         .await?;
         let detail =
             json!({ "grace_s": grace_s, "max_staleness_s": max_staleness_s, "mode": mode });
-        self.commit(tx, Event::new(Action::HostGroupAdd, &object, &detail))
-            .await
+        self.commit(
+            tx,
+            Event::new(Action::HostGroupAdd, &object, &detail),
+            Marked::NO_HOST,
+        )
+        .await
     }
 
     /// Puts a host into a host group.
@@ -144,7 +149,9 @@ impl Writer<'_> {
         {
             return tx.unchanged().await;
         }
+        tx.keep_freshness_of_host(host).await?;
         tx.add_to_host_group(name, host).await?;
+        let marked = tx.mark(Concerned::Host(host), Does::TakeAway).await?;
         self.written(
             tx,
             Event::new(
@@ -152,6 +159,7 @@ impl Writer<'_> {
                 &object,
                 &json!({ "host": host.as_str() }),
             ),
+            marked,
         )
         .await
     }
@@ -172,9 +180,11 @@ impl Writer<'_> {
                 object: Object::Host(host.clone()),
             });
         }
+        tx.keep_freshness_of_host(host).await?;
         if tx.execute(REMOVE_HOST, values![name, host]).await? == 0 {
             return tx.unchanged().await;
         }
+        let marked = tx.mark(Concerned::Host(host), Does::TakeAway).await?;
         self.written(
             tx,
             Event::new(
@@ -182,6 +192,7 @@ impl Writer<'_> {
                 &object,
                 &json!({ "host": host.as_str() }),
             ),
+            marked,
         )
         .await
     }
@@ -198,6 +209,8 @@ impl Writer<'_> {
             .read
             .ending_with(&GrantsOf::HostGroup(name), &object)
             .await?;
+        tx.keep_freshness_of_group(name).await?;
+        let marked = tx.mark(Concerned::HostGroup(name), Does::TakeAway).await?;
         tx.execute(DELETE, values![name]).await?;
         self.commit(
             tx,
@@ -206,6 +219,7 @@ impl Writer<'_> {
                 &object,
                 &json!({ "grants": grants }),
             ),
+            marked,
         )
         .await
     }
@@ -296,4 +310,4 @@ impl Record for HostRow {
     }
 }
 
-const MODES: [FreshnessMode; 2] = [FreshnessMode::Grace, FreshnessMode::Strict];
+pub(crate) const MODES: [FreshnessMode; 2] = [FreshnessMode::Grace, FreshnessMode::Strict];

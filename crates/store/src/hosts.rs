@@ -10,6 +10,7 @@ use sqlx::FromRow;
 use crate::StoreError;
 use crate::action::Action;
 use crate::audit::Event;
+use crate::concerned::{Concerned, Does, Marked};
 use crate::db::{Record, statements, values};
 use crate::error::Object;
 use crate::host_groups::HostGroupMemberRow;
@@ -99,7 +100,7 @@ impl Writer<'_> {
         if host.state == HostState::Removed {
             return tx.unchanged().await;
         }
-        tx.remove_host_row(id, self.now).await?;
+        let marked = tx.remove_host_row(id).await?;
         self.written(
             tx,
             Event::new(
@@ -107,6 +108,7 @@ impl Writer<'_> {
                 &object,
                 &json!({ "name": host.name.as_str() }),
             ),
+            marked,
         )
         .await
     }
@@ -130,17 +132,15 @@ impl WriteTx {
         &mut self,
         id: &HostId,
         name: &HostName,
-        now: Timestamp,
-    ) -> Result<(), StoreError> {
-        self.execute(ADD, values![id, name, now]).await.map(drop)
+    ) -> Result<Marked, StoreError> {
+        self.execute(ADD, values![id, name, self.now]).await?;
+        self.mark(Concerned::Host(id), Does::OnlyGive).await
     }
 
-    pub(crate) async fn remove_host_row(
-        &mut self,
-        id: &HostId,
-        now: Timestamp,
-    ) -> Result<(), StoreError> {
-        self.execute(REMOVE, values![id, now]).await.map(drop)
+    pub(crate) async fn remove_host_row(&mut self, id: &HostId) -> Result<Marked, StoreError> {
+        let marked = self.mark(Concerned::Host(id), Does::TakeAway).await?;
+        self.execute(REMOVE, values![id, self.now]).await?;
+        Ok(marked)
     }
 }
 

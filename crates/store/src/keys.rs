@@ -8,6 +8,7 @@ use sqlx::FromRow;
 use crate::StoreError;
 use crate::action::Action;
 use crate::audit::Event;
+use crate::concerned::{Concerned, Does};
 use crate::db::{Record, statements, values};
 use crate::error::Object;
 use crate::page::{Limit, Page};
@@ -101,13 +102,15 @@ impl Writer<'_> {
             revoked_at
         ];
         tx.execute(ADD, row).await?;
+        let owner = Concerned::User(&key.user);
+        let marked = tx.mark(owner, Does::OnlyGive).await?;
         let detail = json!({
             "algorithm": algorithm,
             "expires_at": key.expires_at.map(|moment| moment.to_string()),
             "label": label,
             "user": key.user.as_str(),
         });
-        self.commit(tx, Event::new(Action::KeyAdd, &object, &detail))
+        self.commit(tx, Event::new(Action::KeyAdd, &object, &detail), marked)
             .await
     }
 
@@ -134,8 +137,10 @@ impl Writer<'_> {
         }
         tx.execute(REVOKE, values![&fingerprint.to_string(), self.now])
             .await?;
+        let owner = Concerned::User(&key.user);
+        let marked = tx.mark(owner, Does::TakeAway).await?;
         let detail = json!({ "reason": reason.map(Reason::as_str), "user": key.user.as_str() });
-        self.written(tx, Event::new(Action::KeyRevoke, &object, &detail))
+        self.written(tx, Event::new(Action::KeyRevoke, &object, &detail), marked)
             .await
     }
 }

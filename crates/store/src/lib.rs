@@ -12,6 +12,9 @@ mod action;
 mod audit;
 mod bearer_tokens;
 mod certificates;
+mod changes;
+mod concerned;
+mod confirmations;
 mod db;
 mod enrolment_tokens;
 mod error;
@@ -25,6 +28,7 @@ mod migrate;
 mod page;
 mod postgres;
 mod read;
+mod receipt;
 mod slice;
 mod sqlite;
 mod state;
@@ -37,6 +41,8 @@ pub use action::Action;
 pub use audit::AuditVerdict;
 pub use bearer_tokens::{BearerToken, Role, TokenStanding};
 pub use certificates::{HostCredential, OVERLAP_S, Renewal, Showing, Shown};
+pub use changes::{Change, Changes};
+pub use confirmations::Confirmation;
 pub use enrolment_tokens::{Enrolment, EnrolmentTokenRecord, TokenRefusal};
 pub use error::{Object, StoreError};
 pub use grants::GrantFilter;
@@ -44,6 +50,7 @@ pub use host_groups::HostGroupWithHosts;
 pub use location::{Location, LocationError, PostgresUrl};
 pub use page::{Limit, LimitError, MAX_PAGE_ITEMS, Page};
 pub use read::Reader;
+pub use receipt::HostReceipt;
 pub use slice::HostSlice;
 pub use state::RosterState;
 pub use store::{Pools, Store};
@@ -56,12 +63,15 @@ fn every_statement() -> impl Iterator<Item = db::Statement> {
         audit::STATEMENTS,
         bearer_tokens::STATEMENTS,
         certificates::STATEMENTS,
+        concerned::STATEMENTS,
+        confirmations::STATEMENTS,
         enrolment_tokens::STATEMENTS,
         grants::STATEMENTS,
         groups::STATEMENTS,
         host_groups::STATEMENTS,
         hosts::STATEMENTS,
         keys::STATEMENTS,
+        receipt::STATEMENTS,
         slice::STATEMENTS,
         state::STATEMENTS,
         users::STATEMENTS,

@@ -5,9 +5,10 @@
 
 use std::time::Duration;
 
-use sqlx::ConnectOptions;
+use keyroster_roster::Revision;
 use sqlx::pool::PoolOptions;
-use sqlx::postgres::Postgres;
+use sqlx::postgres::{PgListener, Postgres};
+use sqlx::{ConnectOptions, Transaction};
 
 use crate::StoreError;
 use crate::error::classify;
@@ -41,6 +42,43 @@ pub(crate) async fn connect(url: &PostgresUrl) -> Result<Pools<Postgres>, StoreE
     Ok(Pools { writer, readers })
 }
 
+/// Begins to listen, on a connection of its own: it is always busy.
+pub(crate) async fn listen(pools: &Pools<Postgres>) -> Result<PgListener, StoreError> {
+    let options = pools.readers.connect_options().as_ref().clone();
+    let pool = PoolOptions::new()
+        .max_connections(1)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .max_lifetime(None)
+        .idle_timeout(None)
+        .connect_lazy_with(options);
+    let unavailable = |error| classify("listen for writes", error);
+    let mut listener = PgListener::connect_with(&pool).await.map_err(unavailable)?;
+    listener.listen(CHANNEL).await.map_err(unavailable)?;
+    Ok(listener)
+}
+
+/// Waits for the next notification; `None` when some may have been missed, or it can't be read.
+pub(crate) async fn hear(listener: &mut PgListener) -> Result<Option<Revision>, StoreError> {
+    let heard = listener.try_recv().await;
+    let heard = heard.map_err(|error| classify("listen for writes", error))?;
+    let revision = heard.and_then(|heard| heard.payload().parse().ok());
+    Ok(revision.and_then(|number| Revision::new(number).ok()))
+}
+
+/// Tells all who listen about a write. They hear of it when it is committed, and not before.
+pub(crate) async fn notify(
+    tx: &mut Transaction<'static, Postgres>,
+    revision: Revision,
+) -> Result<(), StoreError> {
+    sqlx::query(NOTIFY)
+        .bind(CHANNEL)
+        .bind(revision.to_string())
+        .execute(&mut **tx)
+        .await
+        .map(drop)
+        .map_err(|error| classify("tell other key servers of a write", error))
+}
+
 /// Whether a roster was made in this database. The only question that the two databases are asked in different words:
 /// SQLite's answer is whether there is a file.
 pub(crate) async fn has_roster(pools: &Pools<Postgres>) -> Result<bool, StoreError> {
@@ -53,6 +91,11 @@ pub(crate) async fn has_roster(pools: &Pools<Postgres>) -> Result<bool, StoreErr
 
 const FIND_ROSTER: &str = "select cast(1 as bigint) from information_schema.tables \
      where table_schema = current_schema() and table_name = 'roster_state'";
+
+/// What is listened to. A word of the whole database: another roster in it only causes a look in vain.
+const CHANNEL: &str = "keyroster_revision";
+
+const NOTIFY: &str = "select pg_notify($1, $2)";
 
 const APPLICATION_NAME: &str = "keyroster-server";
 

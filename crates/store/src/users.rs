@@ -8,6 +8,7 @@ use sqlx::FromRow;
 use crate::StoreError;
 use crate::action::Action;
 use crate::audit::Event;
+use crate::concerned::{Concerned, Does, Marked};
 use crate::db::{Record, statements, values};
 use crate::error::Object;
 use crate::page::{Limit, Page};
@@ -79,8 +80,12 @@ impl Writer<'_> {
         )
         .await?;
         let detail = json!({ "kind": kind, "owner": owner, "state": user.state.as_str() });
-        self.commit(tx, Event::new(Action::UserAdd, &object, &detail))
-            .await
+        self.commit(
+            tx,
+            Event::new(Action::UserAdd, &object, &detail),
+            Marked::NO_HOST,
+        )
+        .await
     }
 
     /// Changes a user's state.
@@ -112,13 +117,22 @@ impl Writer<'_> {
             });
         }
         tx.execute(SET_STATE, values![name, state.as_str()]).await?;
+        let does = match state {
+            UserState::Active => Does::OnlyGive,
+            UserState::Suspended | UserState::Terminated => Does::TakeAway,
+        };
+        let marked = tx.mark(Concerned::UserAndServices(name), does).await?;
         let detail = json!({
             "reason": reason.map(Reason::as_str),
             "state": state.as_str(),
             "was": user.state.as_str(),
         });
-        self.written(tx, Event::new(Action::UserSetState, &object, &detail))
-            .await
+        self.written(
+            tx,
+            Event::new(Action::UserSetState, &object, &detail),
+            marked,
+        )
+        .await
     }
 }
 

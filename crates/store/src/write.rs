@@ -2,7 +2,7 @@
 //!
 //! The raise comes first because it takes the lock that all writers queue up at: what is read after it can't change before
 //! the commit, so a verb checks and then writes without a race, on both databases, and no error message of a database has
-//! to be understood. There is no way to commit but with an event.
+//! to be understood. There is no way to commit but with an event, and with an answer to which hosts it concerns.
 
 use std::fmt;
 
@@ -10,7 +10,9 @@ use keyroster_roster::{Actor, Revision, Timestamp};
 
 use crate::StoreError;
 use crate::audit::{self, Event};
-use crate::db::{Statement, Value};
+use crate::concerned::Marked;
+use crate::db::{Statement, Tx, Value};
+use crate::postgres;
 use crate::read::Reader;
 use crate::state::{self, RosterState};
 use crate::store::Store;
@@ -51,23 +53,34 @@ impl Writer<'_> {
         Ok(WriteTx {
             read: Reader { tx },
             state,
+            now: self.now,
         })
     }
 
-    /// Ends a transaction with its event.
+    /// Ends a transaction with its event, after the hosts that it concerns were marked.
     pub(crate) async fn commit(
         &self,
         mut tx: WriteTx,
         event: Event,
+        _marked: Marked,
     ) -> Result<RosterState, StoreError> {
+        let revision = tx.revision();
         let head = audit::append(&mut tx.read.tx, &tx.state, &self.actor, self.now, event).await?;
+        if let Tx::Postgres(tx) = &mut tx.read.tx {
+            postgres::notify(tx, revision).await?;
+        }
         tx.read.tx.commit().await?;
         Ok(RosterState { head, ..tx.state })
     }
 
     /// The same, for a verb with an outcome.
-    pub(crate) async fn written(&self, tx: WriteTx, event: Event) -> Result<Outcome, StoreError> {
-        self.commit(tx, event).await.map(Outcome::Written)
+    pub(crate) async fn written(
+        &self,
+        tx: WriteTx,
+        event: Event,
+        marked: Marked,
+    ) -> Result<Outcome, StoreError> {
+        self.commit(tx, event, marked).await.map(Outcome::Written)
     }
 }
 
@@ -82,9 +95,16 @@ pub(crate) struct WriteTx {
     pub read: Reader,
     /// The state that it makes, with the head before it.
     state: RosterState,
+    /// When it is written.
+    pub now: Timestamp,
 }
 
 impl WriteTx {
+    /// The revision that it makes.
+    pub const fn revision(&self) -> Revision {
+        self.state.revision
+    }
+
     pub async fn execute(
         &mut self,
         statement: Statement,

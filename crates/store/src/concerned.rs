@@ -1,0 +1,224 @@
+//! Which hosts a write concerns: those whose answers it may change.
+//!
+//! Each carries the newest revision that concerned it, so that a key server wakes these hosts and no others. A host may be
+//! marked without need, which costs it a look in vain; one that is left out would go on with what was taken away. So nothing
+//! here looks at times, states or effects: a grant that is not revoked may matter, whether it allows or denies.
+//!
+//! A verb can't be committed without saying which hosts it concerns.
+
+use keyroster_keys::{GroupName, UserName};
+use keyroster_roster::{HostId, MAX_GRACE_S, MAX_MAX_STALENESS_S, Revision, Target};
+use sqlx::FromRow;
+
+use crate::StoreError;
+use crate::db::{Record, Statement, statements, values};
+use crate::read::{Reader, Row};
+use crate::write::WriteTx;
+
+/// The hosts that a write concerns.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Concerned<'a> {
+    /// This one.
+    Host(&'a HostId),
+    /// Those in a host group.
+    HostGroup(&'a GroupName),
+    /// Those that grants for a group are on.
+    Group(&'a GroupName),
+    /// Those that grants for a user are on, or for a group that the user is in.
+    User(&'a UserName),
+    /// The same for a user and for the services that the user owns.
+    UserAndServices(&'a UserName),
+}
+
+/// Whether a write can end an answer that a host gives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Does {
+    /// It can: a receipt will tell which hosts have taken note. A further allowance can too, for grants are merged.
+    TakeAway,
+    /// It can't.
+    OnlyGive,
+}
+
+/// Proof that a verb has said which hosts it concerns.
+#[must_use]
+#[derive(Debug)]
+pub(crate) struct Marked(());
+
+impl Marked {
+    /// It concerns no host.
+    pub const NO_HOST: Self = Self(());
+}
+
+/// Marks the hosts that the condition is true for.
+macro_rules! mark {
+    ($condition:expr) => {
+        concat!(
+            "update hosts set changed_revision = $1 where state = 'active' and ",
+            $condition
+        )
+    };
+}
+
+/// Marks the hosts that some grants are on, given by a query of their `host` and `host_group`.
+macro_rules! mark_targets {
+    ($grants:expr) => {
+        concat!(
+            "with granted as (", $grants, ") ",
+            mark!(
+                "id in (select host from granted where host is not null \
+                 union select m.host from host_group_members m \
+                    where m.host_group in (select host_group from granted where host_group is not null))"
+            )
+        )
+    };
+}
+
+/// The grants for users, and for the groups that they are in, given by a query of their names.
+macro_rules! grants_for {
+    ($users:expr) => {
+        concat!(
+            "select g.host, g.host_group from grants g where g.revoked_at is null and g.user_name in (", $users, ") \
+             union all select g.host, g.host_group from grants g where g.revoked_at is null and g.group_name in \
+                (select n.group_name from group_members n where n.user_name in (", $users, "))"
+        )
+    };
+}
+
+/// Keeps the bound on staleness of the hosts that the condition is true for.
+macro_rules! keep_freshness {
+    ($condition:expr) => {
+        concat!(
+            "insert into past_freshness (host, revision, max_staleness_s, grace_s, mode) \
+             select h.id, cast($1 as bigint), min(g.max_staleness_s), min(g.grace_s), max(g.mode) from hosts h \
+             left join host_group_members m on m.host = h.id left join host_groups g on g.name = m.host_group where ",
+            $condition,
+            " group by h.id"
+        )
+    };
+}
+
+statements! {
+    CHANGED = "select id, changed_revision from hosts where changed_revision > $1 order by changed_revision";
+    CHANGED_AT = "select id, changed_revision from hosts where id = $1";
+    MARK_HOST = mark!("id = $2");
+    MARK_HOST_GROUP = mark!("id in (select m.host from host_group_members m where m.host_group = $2)");
+    MARK_GROUP = mark_targets!("select g.host, g.host_group from grants g where g.revoked_at is null and g.group_name = $2");
+    MARK_USER = mark_targets!(grants_for!("$2"));
+    MARK_USER_AND_SERVICES =
+        mark_targets!(grants_for!("select u.name from users u where u.name = $2 union select u.name from users u where u.owner = $2"));
+    RECORD = "insert into write_hosts (revision, host, written_at) \
+        select cast($1 as bigint), h.id, cast($2 as bigint) from hosts h where h.changed_revision = $1";
+    // One write's records go for each that come, so there never are more than there once had to be.
+    FORGET = "delete from write_hosts where revision = (select min(revision) from write_hosts) and written_at < $1";
+    KEEP_FRESHNESS_OF_HOST = keep_freshness!("h.id = $2");
+    KEEP_FRESHNESS_OF_GROUP =
+        keep_freshness!("h.id in (select x.host from host_group_members x where x.host_group = $2)");
+}
+
+impl Reader {
+    /// The hosts that writes after this revision concern, each with the newest such write. Removed ones too: the write that
+    /// removed them did concern them.
+    pub async fn changed_hosts(
+        &mut self,
+        after: Revision,
+    ) -> Result<Vec<(HostId, Revision)>, StoreError> {
+        self.tx
+            .all::<ChangedRow>(CHANGED, values![after.as_i64()])
+            .await
+    }
+
+    /// The newest write that concerns this host.
+    pub(crate) async fn host_changed(
+        &mut self,
+        host: &HostId,
+    ) -> Result<Option<Revision>, StoreError> {
+        let of_host = values![host];
+        let found = self.tx.first::<ChangedRow>(CHANGED_AT, of_host).await?;
+        Ok(found.map(|(_, revision)| revision))
+    }
+}
+
+impl WriteTx {
+    /// Marks the hosts that a write concerns. Before what they are found by is deleted.
+    pub(crate) async fn mark(
+        &mut self,
+        concerned: Concerned<'_>,
+        does: Does,
+    ) -> Result<Marked, StoreError> {
+        let revision = self.revision().as_i64();
+        let (statement, by) = concerned.found_by();
+        self.execute(statement, values![revision, by]).await?;
+        if does == Does::TakeAway {
+            let forgotten = self.now.saturating_add(-RECEIPT_S);
+            self.execute(FORGET, values![forgotten]).await?;
+            self.execute(RECORD, values![revision, self.now]).await?;
+        }
+        Ok(Marked(()))
+    }
+
+    /// Keeps the bound on staleness of a host. Before the host is put into a host group, or taken out of one.
+    pub(crate) async fn keep_freshness_of_host(&mut self, host: &HostId) -> Result<(), StoreError> {
+        let values = values![self.revision().as_i64(), host];
+        self.execute(KEEP_FRESHNESS_OF_HOST, values).await.map(drop)
+    }
+
+    /// The same for all hosts in a host group. Before the host group is changed or deleted.
+    pub(crate) async fn keep_freshness_of_group(
+        &mut self,
+        name: &GroupName,
+    ) -> Result<(), StoreError> {
+        let values = values![self.revision().as_i64(), name];
+        self.execute(KEEP_FRESHNESS_OF_GROUP, values)
+            .await
+            .map(drop)
+    }
+}
+
+impl<'a> Concerned<'a> {
+    /// The statement that marks them, and what it looks for.
+    fn found_by(self) -> (Statement, &'a str) {
+        match self {
+            Self::Host(id) => (MARK_HOST, id.as_str()),
+            Self::HostGroup(name) => (MARK_HOST_GROUP, name.as_str()),
+            Self::Group(name) => (MARK_GROUP, name.as_str()),
+            Self::User(name) => (MARK_USER, name.as_str()),
+            Self::UserAndServices(name) => (MARK_USER_AND_SERVICES, name.as_str()),
+        }
+    }
+}
+
+impl<'a> From<&'a Target> for Concerned<'a> {
+    fn from(target: &'a Target) -> Self {
+        match target {
+            Target::Host(id) => Self::Host(id),
+            Target::HostGroup(name) => Self::HostGroup(name),
+        }
+    }
+}
+
+#[derive(FromRow)]
+struct ChangedRow {
+    id: String,
+    changed_revision: i64,
+}
+
+impl Record for ChangedRow {
+    const TABLE: &'static str = "hosts";
+    type Item = (HostId, Revision);
+
+    fn parse(self) -> Result<Self::Item, StoreError> {
+        let row = Row::new(Self::TABLE, &self.id);
+        let revision = row.value(
+            "changed_revision",
+            Revision::try_from(self.changed_revision),
+        )?;
+        Ok((row.value("id", HostId::parse(&self.id))?, revision))
+    }
+}
+
+/// Seconds for which the hosts of a write are kept: no host goes by anything that it heard of longer ago.
+#[expect(
+    clippy::as_conversions,
+    reason = "a constant that fits, and `from` is not const"
+)]
+const RECEIPT_S: i64 = MAX_GRACE_S as i64 + MAX_MAX_STALENESS_S as i64;

@@ -1,0 +1,162 @@
+//! Which hosts a write took something away on, and what each has confirmed since.
+
+use std::collections::BTreeMap;
+
+use keyroster_keys::HostName;
+use keyroster_roster::{Epoch, Freshness, FreshnessMode, HostId, ModelError, Revision, Timestamp};
+use sqlx::FromRow;
+
+use crate::StoreError;
+use crate::confirmations::Confirmation;
+use crate::db::{Record, statements, values};
+use crate::host_groups::MODES;
+use crate::read::{Reader, Row};
+
+/// What is known of one host about one write.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HostReceipt {
+    /// The host.
+    pub host: HostId,
+    /// Its name, for people.
+    pub name: HostName,
+    /// What it holds, as far as it has said; `None` if it never said anything.
+    pub confirmed: Option<Confirmation>,
+    /// The laxest bound on staleness that it may go by, given what it holds.
+    pub freshness: Freshness,
+}
+
+statements! {
+    HOSTS = "select h.id, h.name, c.epoch, c.revision, c.confirmed_at from write_hosts w \
+        join hosts h on h.id = w.host left join host_confirmations c on c.host = w.host \
+        where w.revision = $1 order by h.name, h.id";
+    // The strictest of a host's groups, part by part; of the two words the stricter is the greater.
+    FRESHNESS = "select m.host, cast(0 as bigint) as revision, min(g.max_staleness_s) as max_staleness_s, \
+        min(g.grace_s) as grace_s, max(g.mode) as mode from write_hosts w \
+        join host_group_members m on m.host = w.host join host_groups g on g.name = m.host_group \
+        where w.revision = $1 group by m.host";
+    PAST_FRESHNESS = "select p.host, p.revision, p.max_staleness_s, p.grace_s, p.mode from write_hosts w \
+        join past_freshness p on p.host = w.host where w.revision = $1";
+}
+
+impl Reader {
+    /// The hosts that the write with this revision took something away on, in order of name. None for a write that took
+    /// nothing away, and for one that is so long ago that every host has ended by its own bounds what it then held.
+    pub async fn receipt(&mut self, revision: Revision) -> Result<Vec<HostReceipt>, StoreError> {
+        let epoch = self.state().await?.epoch;
+        let of_write = values![revision.as_i64()];
+        let hosts = self.tx.all::<ReceiptRow>(HOSTS, of_write).await?;
+        let now = self.tx.all::<FreshnessRow>(FRESHNESS, of_write).await?;
+        let past = self
+            .tx
+            .all::<FreshnessRow>(PAST_FRESHNESS, of_write)
+            .await?;
+        let mut now: BTreeMap<HostId, Freshness> = now
+            .into_iter()
+            .map(|(host, _, freshness)| (host, freshness))
+            .collect();
+        let mut receipts: BTreeMap<HostId, usize> = BTreeMap::new();
+        let mut list: Vec<HostReceipt> = Vec::with_capacity(hosts.len());
+        for (host, name, confirmed) in hosts {
+            receipts.insert(host.clone(), list.len());
+            let freshness = now.remove(&host).unwrap_or_default();
+            list.push(HostReceipt {
+                host,
+                name,
+                confirmed,
+                freshness,
+            });
+        }
+        for (host, until, freshness) in past {
+            if let Some(receipt) = receipts.get(&host).and_then(|at| list.get_mut(*at))
+                && may_still_go_by(receipt.confirmed, epoch, until)
+            {
+                let row = Row::new(FreshnessRow::TABLE, host.as_str());
+                receipt.freshness = row.value("freshness", laxest(receipt.freshness, freshness))?;
+            }
+        }
+        Ok(list)
+    }
+}
+
+/// Whether a host may not have heard of the revision that changed its bound.
+fn may_still_go_by(confirmed: Option<Confirmation>, epoch: Epoch, until: Revision) -> bool {
+    confirmed.is_none_or(|confirmed| confirmed.epoch != epoch || confirmed.revision < until)
+}
+
+/// The laxer of two, part by part: what a host may do that goes by one of them. Each part is in its limits, as it is in one
+/// of the two.
+fn laxest(one: Freshness, other: Freshness) -> Result<Freshness, ModelError> {
+    let mode = match (one.mode(), other.mode()) {
+        (FreshnessMode::Strict, FreshnessMode::Strict) => FreshnessMode::Strict,
+        _ => FreshnessMode::Grace,
+    };
+    let max_staleness_s = one.max_staleness_s().max(other.max_staleness_s());
+    Freshness::new(max_staleness_s, one.grace_s().max(other.grace_s()), mode)
+}
+
+#[derive(FromRow)]
+struct ReceiptRow {
+    id: String,
+    name: String,
+    epoch: Option<i64>,
+    revision: Option<i64>,
+    confirmed_at: Option<i64>,
+}
+
+impl Record for ReceiptRow {
+    const TABLE: &'static str = "host_confirmations";
+    type Item = (HostId, HostName, Option<Confirmation>);
+
+    fn parse(self) -> Result<Self::Item, StoreError> {
+        let row = Row::new(Self::TABLE, &self.id);
+        let confirmed = match (self.epoch, self.revision, self.confirmed_at) {
+            (Some(epoch), Some(revision), Some(at)) => Some(Confirmation {
+                epoch: row.value("epoch", Epoch::try_from(epoch))?,
+                revision: row.value("revision", Revision::try_from(revision))?,
+                at: Timestamp::from_unix(at),
+            }),
+            _ => None,
+        };
+        let id = row.value("host", HostId::parse(&self.id))?;
+        Ok((
+            id,
+            row.value("name", HostName::parse(&self.name))?,
+            confirmed,
+        ))
+    }
+}
+
+#[derive(FromRow)]
+struct FreshnessRow {
+    host: String,
+    revision: i64,
+    max_staleness_s: Option<i64>,
+    grace_s: Option<i64>,
+    mode: Option<String>,
+}
+
+impl Record for FreshnessRow {
+    const TABLE: &'static str = "past_freshness";
+    type Item = (HostId, Revision, Freshness);
+
+    fn parse(self) -> Result<Self::Item, StoreError> {
+        let row = Row::new(Self::TABLE, &self.host);
+        let freshness = match (self.max_staleness_s, self.grace_s, &self.mode) {
+            (None, None, None) => Freshness::default(),
+            (Some(max_staleness_s), Some(grace_s), Some(mode)) => {
+                let max_staleness_s =
+                    row.value("max_staleness_s", u32::try_from(max_staleness_s))?;
+                let grace_s = row.value("grace_s", u32::try_from(grace_s))?;
+                let mode = row.word("mode", mode, &MODES.map(|mode| (mode, mode.as_str())))?;
+                row.value("freshness", Freshness::new(max_staleness_s, grace_s, mode))?
+            }
+            _ => return Err(row.wrong("mode", &"a bound has all of its parts, or none")),
+        };
+        let host = row.value("host", HostId::parse(&self.host))?;
+        Ok((
+            host,
+            row.value("revision", Revision::try_from(self.revision))?,
+            freshness,
+        ))
+    }
+}
