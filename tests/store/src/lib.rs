@@ -8,6 +8,8 @@
 mod audit;
 mod bearer_tokens;
 mod certificates;
+mod changes;
+mod concerned;
 mod concurrency;
 mod corruption;
 mod enrolment;
@@ -20,8 +22,11 @@ mod keys;
 mod model;
 mod opening;
 mod paging;
+mod plan;
+mod receipts;
 mod slices;
 mod sqlite_only;
+mod step;
 mod users;
 mod writes;
 

@@ -1,0 +1,218 @@
+//! A write marks the hosts that it concerns.
+//!
+//! Random writes to random rosters, each judged in two ways: no host whose answers changed may be left out, and the hosts that
+//! are marked are those that a plain reading of the roster finds.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use keyroster_keys::AccountName;
+use keyroster_roster::{
+    AccountEntry, Freshness, Grant, GrantState, Host, HostId, HostState, Revision, Roster, Subject,
+    Target, Timestamp, snapshot_entries,
+};
+use proptest::strategy::{Strategy, ValueTree};
+use proptest::test_runner::TestRunner;
+
+use crate::fixture::{BEFORE, Fixture, LATER, NOW};
+use crate::model::*;
+use crate::on_both;
+use crate::plan::*;
+use crate::step::{Concerned, Step, Trial, step};
+
+const ROSTERS: usize = 4;
+const STEPS: usize = 70;
+
+/// Everything that each active host answers, now and later, and how stale it may be.
+fn answers(roster: &Roster) -> BTreeMap<HostId, (Freshness, Vec<AccountEntry>)> {
+    let active = roster.hosts.values().filter(|host| is_active(host));
+    let answers = |host: &Host| {
+        let entries = snapshot_entries(roster, &host.id, LONG_BEFORE);
+        (host.id.clone(), (roster.freshness_of(host), entries))
+    };
+    active.map(answers).collect()
+}
+
+fn is_active(host: &Host) -> bool {
+    host.state == HostState::Active
+}
+
+/// Whether a host that answered like this answers less now, or may be less stale.
+fn takes_away(
+    before: Option<&(Freshness, Vec<AccountEntry>)>,
+    after: Option<&(Freshness, Vec<AccountEntry>)>,
+) -> bool {
+    let Some((freshness_before, before)) = before else {
+        return false;
+    };
+    let Some((freshness_after, after)) = after else {
+        return true;
+    };
+    freshness_before != freshness_after || !lines(before).is_subset(&lines(after))
+}
+
+/// Every line that is an answer, with its account and the moment.
+fn lines(entries: &[AccountEntry]) -> BTreeSet<(&AccountName, Timestamp, &str)> {
+    let mut lines = BTreeSet::new();
+    for entry in entries {
+        for segment in entry.keys.iter().flat_map(|key| &key.segments) {
+            let moments = MOMENTS.into_iter().filter(|moment| segment.covers(*moment));
+            lines.extend(moments.map(|moment| (&entry.account, moment, segment.line.as_str())));
+        }
+    }
+    lines
+}
+
+/// The hosts that a write should mark, read from the roster as it was.
+fn expected(concerned: &Concerned, before: &Roster) -> BTreeSet<HostId> {
+    let subject_is = |grant: &Grant| match (concerned, &grant.subject) {
+        (Concerned::Group(name), Subject::Group(group)) => name == group,
+        (Concerned::Users(names), Subject::User(user)) => names.contains(user),
+        (Concerned::Users(names), Subject::Group(group)) => {
+            let members = &before.groups[group].members;
+            names.iter().any(|name| members.contains(name))
+        }
+        _ => false,
+    };
+    let is_concerned = |host: &&Host| match concerned {
+        Concerned::Nobody => false,
+        Concerned::NewHost(_) => false,
+        Concerned::Host(id) => host.id == *id,
+        Concerned::Target(target) => is_on(host, target),
+        Concerned::Group(_) | Concerned::Users(_) => before.grants.values().any(|grant| {
+            grant.state == GrantState::Active && subject_is(grant) && is_on(host, &grant.target)
+        }),
+    };
+    let active = before.hosts.values().filter(|host| is_active(host));
+    let mut hosts: BTreeSet<HostId> = active
+        .filter(is_concerned)
+        .map(|host| host.id.clone())
+        .collect();
+    if let Concerned::NewHost(id) = concerned {
+        hosts.insert(id.clone());
+    }
+    hosts
+}
+
+fn is_on(host: &Host, target: &Target) -> bool {
+    match target {
+        Target::Host(id) => host.id == *id,
+        Target::HostGroup(name) => host.groups.contains(name),
+    }
+}
+
+/// The hosts that writes after this revision marked.
+async fn marked(fixture: &Fixture, after: Revision) -> BTreeSet<HostId> {
+    let mut reader = fixture.store.read().await.unwrap();
+    let changed = reader.changed_hosts(after).await.unwrap();
+    changed.into_iter().map(|(host, _)| host).collect()
+}
+
+/// What the trials have tried.
+#[derive(Debug, Default)]
+struct Tried {
+    changed: usize,
+    took_away: usize,
+    spared: usize,
+    unconcerned: usize,
+}
+
+/// Takes a step, and judges what was marked.
+async fn judge(trial: &mut Trial<'_>, step: &Step, before: Roster, tried: &mut Tried) -> Roster {
+    let fixture = trial.fixture;
+    let revision = fixture.state().await.revision;
+    let taken = trial.take(step, &before).await;
+    let after = whole(fixture).await;
+    let marked = marked(fixture, revision).await;
+    if fixture.state().await.revision == revision {
+        assert_eq!(marked, BTreeSet::new(), "{step:?} wrote nothing");
+        return after;
+    }
+    let concerned = taken.unwrap();
+    assert_eq!(
+        marked,
+        expected(&concerned, &before),
+        "{step:?} concerns {concerned:?}"
+    );
+    let receipt = fixture
+        .store
+        .read()
+        .await
+        .unwrap()
+        .receipt(fixture.state().await.revision)
+        .await
+        .unwrap();
+    let receipt: BTreeSet<HostId> = receipt.into_iter().map(|host| host.host).collect();
+    assert!(receipt.is_subset(&marked));
+    let (was, is) = (answers(&before), answers(&after));
+    for host in was.keys().chain(is.keys()) {
+        let (was, is) = (was.get(host), is.get(host));
+        if was == is {
+            tried.spared += 1;
+            continue;
+        }
+        tried.changed += 1;
+        assert!(marked.contains(host), "{step:?} changed {was:?} to {is:?}");
+        if takes_away(was, is) {
+            tried.took_away += 1;
+            assert!(
+                receipt.contains(host),
+                "{step:?} took from {was:?} and left {is:?}"
+            );
+        }
+    }
+    tried.unconcerned += usize::from(marked.is_empty());
+    after
+}
+
+on_both! {
+    async fn a_write_marks_every_host_whose_answers_it_changes_and_none_that_it_does_not_concern(fixture: Fixture) {
+        let mut runner = TestRunner::deterministic();
+        let mut tried = Tried::default();
+        for roster in 0..ROSTERS {
+            plan().new_tree(&mut runner).unwrap().current().load(&fixture, roster).await;
+            let mut trial = Trial::new(&fixture, roster);
+            let mut now = whole(&fixture).await;
+            for _ in 0..STEPS {
+                let step = step().new_tree(&mut runner).unwrap().current();
+                now = judge(&mut trial, &step, now, &mut tried).await;
+            }
+        }
+        let Tried { changed, took_away, spared, unconcerned } = tried;
+        assert!(changed > 50 && took_away > 30 && spared > 200 && unconcerned > 20, "too little was tried: {tried:?}");
+    }
+
+    async fn the_slice_of_a_host_tells_the_newest_write_that_concerns_it(fixture: Fixture) {
+        fixture.add_person("alice").await;
+        fixture.add_host_group("web").await;
+        let enrolled = fixture.add_host(1, "web").await.revision;
+        fixture.add_host(2, "web").await;
+        let changed = async || fixture.store.host_slice(&host_id(1)).await.unwrap().unwrap().changed;
+        assert_eq!(changed().await, enrolled);
+        fixture.add_grant(1, for_user("alice"), on_host(2)).await;
+        assert_eq!(changed().await, enrolled);
+        fixture.add_grant(2, for_user("alice"), on_host(1)).await;
+        assert_eq!(changed().await, fixture.state().await.revision);
+    }
+
+    async fn hosts_that_changed_come_in_order_of_their_newest_write(fixture: Fixture) {
+        fixture.add_person("alice").await;
+        fixture.add_host_group("web").await;
+        for number in 1..=3 {
+            fixture.add_host(number, "web").await;
+        }
+        let before = fixture.state().await.revision;
+        fixture.add_grant(1, for_user("alice"), on_host(3)).await;
+        let third = fixture.state().await.revision;
+        fixture.add_grant(2, for_user("alice"), on_host(1)).await;
+        let first = fixture.state().await.revision;
+        let mut reader = fixture.store.read().await.unwrap();
+        let changed = reader.changed_hosts(before).await.unwrap();
+        assert_eq!(changed, [(host_id(3), third), (host_id(1), first)]);
+        assert_eq!(reader.changed_hosts(first).await.unwrap(), []);
+    }
+}
+
+const LONG_BEFORE: Timestamp = BEFORE.saturating_add(-1);
+
+/// Moments between which no answer of a random roster changes.
+const MOMENTS: [Timestamp; 4] = [LONG_BEFORE, BEFORE, NOW, LATER];
