@@ -21,6 +21,7 @@ use crate::exit::Exit;
 use crate::failure::{Failure, Result};
 use crate::progress::Progress;
 use crate::secret::Token;
+use crate::wait::{Change, Patience};
 
 /// A key server, and the token for it once there is one.
 #[derive(Debug)]
@@ -34,18 +35,31 @@ pub(crate) struct Client {
 
 impl Client {
     /// A key server that this CA vouches for.
-    pub(crate) fn new(server: &ServerAddress, ca: &Ca, token: &Token) -> Result<Self> {
-        let client = Self::first_contact(server, FirstTrust::Ca(ca))?;
+    pub(crate) fn new(
+        server: &ServerAddress,
+        ca: &Ca,
+        token: &Token,
+        limits: ClientLimits,
+    ) -> Result<Self> {
+        let client = Self::connect(server, FirstTrust::Ca(ca), limits)?;
         Ok(client.with_token(token))
     }
 
     /// A key server whose CA is known by its certificate or by its fingerprint only; no token is sent yet.
     pub(crate) fn first_contact(server: &ServerAddress, known: FirstTrust<'_>) -> Result<Self> {
+        Self::connect(server, known, ClientLimits::default())
+    }
+
+    fn connect(
+        server: &ServerAddress,
+        known: FirstTrust<'_>,
+        limits: ClientLimits,
+    ) -> Result<Self> {
         let (trust, trust_hint) = match known {
             FirstTrust::Ca(ca) => (Trust::Ca(ca.der().clone()), CA_HINT),
             FirstTrust::Fingerprint(pin) => (Trust::Pinned(pin), FINGERPRINT_HINT),
         };
-        let http = http_client(trust, None, ClientLimits::default()).map_err(|error| {
+        let http = http_client(trust, None, limits).map_err(|error| {
             let what = format!("can't prepare a connection to \"{server}\": {error}");
             Failure::new(Exit::Config, what)
         })?;
@@ -94,6 +108,28 @@ impl Client {
         body: &impl Serialize,
     ) -> Result<T> {
         self.read(self.request(method, path, &[])?.json(body)).await
+    }
+
+    /// A change; with patience, also who has confirmed it by its end.
+    async fn change(
+        &self,
+        method: Method,
+        path: &str,
+        body: &impl Serialize,
+        wait: Option<Patience>,
+    ) -> Result<Change> {
+        let Some(patience) = wait else {
+            return self
+                .write_with(method, path, body)
+                .await
+                .map(Change::Written);
+        };
+        let query = [
+            ("wait", String::from("confirmed")),
+            ("timeout", patience.seconds().to_string()),
+        ];
+        let request = self.request(method, path, &query)?.json(body);
+        self.read(request).await.map(Change::Confirmed)
     }
 
     /// Every item of a list, page after page.

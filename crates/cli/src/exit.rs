@@ -16,7 +16,7 @@ pub(crate) enum Exit {
     Unavailable = 69,
     /// The answer could not be written.
     Io = 74,
-    /// Try again later: too many requests, or it took too long.
+    /// Try again later: too many requests, or it took too long, or a host has not confirmed yet.
     TempFail = 75,
     /// What answered does not speak the API.
     Protocol = 76,

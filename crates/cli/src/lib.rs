@@ -25,6 +25,7 @@ mod target;
 mod terminal;
 mod text;
 mod usage;
+mod wait;
 
 use std::ffi::OsString;
 use std::io::{self, Write as _};
@@ -54,6 +55,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
     match done {
         Ok(Outcome::Done) => exit::SUCCESS,
         Ok(Outcome::Unsound) => Exit::Data.code(),
+        Ok(Outcome::Pending) => Exit::TempFail.code(),
         Err(failure) => {
             complain(&failure, styles);
             failure.exit().code()

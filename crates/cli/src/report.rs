@@ -25,6 +25,8 @@ pub(crate) enum Outcome {
     Done,
     /// What was examined is not as it should be.
     Unsound,
+    /// A host has not confirmed what was done.
+    Pending,
 }
 
 /// What people read.
@@ -38,6 +40,8 @@ pub(crate) enum People {
     Text(String),
     /// A confirmation; quiet, nothing.
     Confirmation(String),
+    /// What was done and who holds it, then who does not yet; quiet, only the names of these.
+    Receipt(String, Table),
 }
 
 impl Report {
@@ -101,6 +105,13 @@ impl Report {
         self
     }
 
+    /// A host has not confirmed what was done.
+    #[must_use]
+    pub(crate) fn pending(mut self) -> Self {
+        self.outcome = Outcome::Pending;
+        self
+    }
+
     pub(crate) const fn outcome(&self) -> Outcome {
         self.outcome
     }
@@ -114,9 +125,12 @@ impl Report {
 
     pub(crate) fn text(&self, quiet: bool, styled: bool) -> String {
         match &self.people {
-            People::List(table) if quiet => table.names().map(|name| format!("{name}\n")).collect(),
+            People::List(table) | People::Receipt(_, table) if quiet => {
+                table.names().map(|name| format!("{name}\n")).collect()
+            }
             People::List(table) | People::Object(table) => table.render(styled),
             People::Text(text) => text.clone(),
+            People::Receipt(text, table) => format!("{text}{}", table.render(styled)),
             People::Confirmation(_) if quiet => String::new(),
             People::Confirmation(text) => text.clone(),
         }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use keyroster_api::Timestamp;
+use keyroster_edge::ClientLimits;
 
 use crate::args::GlobalOptions;
 use crate::client::Client;
@@ -11,6 +12,7 @@ use crate::environment::Environment;
 use crate::failure::Result;
 use crate::progress::Progress;
 use crate::settings::{self, Settings};
+use crate::wait::Patience;
 
 /// Options, environment and moment of this run.
 #[derive(Debug)]
@@ -62,8 +64,25 @@ impl Session {
 
     /// The key server, with CA and token known.
     pub(crate) fn client(&self) -> Result<Client> {
+        self.client_within(ClientLimits::default())
+    }
+
+    /// The key server for a change that may be waited for, and the progress of the wait.
+    pub(crate) fn client_for(&self, wait: Option<Patience>) -> Result<(Client, Option<Progress>)> {
+        let client = self.client_within(wait.map(Patience::limits).unwrap_or_default())?;
+        let progress =
+            wait.map(|_| Progress::waiting(!self.options.quiet, "waiting for the hosts"));
+        Ok((client, progress))
+    }
+
+    fn client_within(&self, limits: ClientLimits) -> Result<Client> {
         let settings = self.settings()?;
-        Client::new(settings.server()?, settings.ca()?, settings.token()?)
+        Client::new(
+            settings.server()?,
+            settings.ca()?,
+            settings.token()?,
+            limits,
+        )
     }
 
     /// Progress of long work, unless quiet was asked for.

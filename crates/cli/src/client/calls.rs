@@ -20,6 +20,7 @@ use super::{Client, Pages};
 use crate::failure::Result;
 use crate::progress::Progress;
 use crate::target::LoginTarget;
+use crate::wait::{Change, Patience};
 
 impl Client {
     /// Asks for the public certificate of the CA; needs no token. The answer itself is of no interest: the handshake is.
@@ -62,9 +63,14 @@ impl Client {
         self.get(&fill(paths::USER, &[name.as_str()])).await
     }
 
-    pub(crate) async fn change_user(&self, name: &UserName, body: &ChangeUser) -> Result<Written> {
+    pub(crate) async fn change_user(
+        &self,
+        name: &UserName,
+        body: &ChangeUser,
+        wait: Option<Patience>,
+    ) -> Result<Change> {
         let path = fill(paths::USER, &[name.as_str()]);
-        self.write_with(Method::PATCH, &path, body).await
+        self.change(Method::PATCH, &path, body, wait).await
     }
 
     pub(crate) async fn add_key(&self, user: &UserName, body: &AddKey) -> Result<KeyView> {
@@ -94,9 +100,10 @@ impl Client {
         &self,
         fingerprint: &Fingerprint,
         body: &Revoke,
-    ) -> Result<Written> {
+        wait: Option<Patience>,
+    ) -> Result<Change> {
         let path = fill(paths::KEY_REVOKE, &[&fingerprint.to_string()]);
-        self.write_with(Method::POST, &path, body).await
+        self.change(Method::POST, &path, body, wait).await
     }
 
     pub(crate) async fn add_group(&self, body: &AddGroup) -> Result<GroupView> {
@@ -199,9 +206,14 @@ impl Client {
         self.get(&fill(paths::GRANT, &[id.as_str()])).await
     }
 
-    pub(crate) async fn revoke_grant(&self, id: &GrantId, body: &Revoke) -> Result<Written> {
+    pub(crate) async fn revoke_grant(
+        &self,
+        id: &GrantId,
+        body: &Revoke,
+        wait: Option<Patience>,
+    ) -> Result<Change> {
         let path = fill(paths::GRANT_REVOKE, &[id.as_str()]);
-        self.write_with(Method::POST, &path, body).await
+        self.change(Method::POST, &path, body, wait).await
     }
 
     pub(crate) async fn explain(

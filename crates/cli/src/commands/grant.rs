@@ -12,6 +12,7 @@ use crate::failure::Result;
 use crate::report::{People, Report};
 use crate::session::Session;
 use crate::span::When;
+use crate::wait::WaitArgs;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum GrantVerb {
@@ -77,6 +78,8 @@ pub(crate) struct RevokeArgs {
     /// Why, for the audit log
     #[arg(long)]
     reason: Option<String>,
+    #[command(flatten)]
+    waiting: WaitArgs,
 }
 
 pub(crate) async fn run(verb: GrantVerb, session: &Session) -> Result<Report> {
@@ -144,6 +147,8 @@ async fn revoke(args: RevokeArgs, session: &Session) -> Result<Report> {
     let body = Revoke {
         reason: args.reason,
     };
-    let written = session.client()?.revoke_grant(&args.id, &body).await?;
-    Report::written(&written, format!("revoked grant {}", args.id))
+    let wait = args.waiting.wait;
+    let (client, _progress) = session.client_for(wait)?;
+    let change = client.revoke_grant(&args.id, &body, wait).await?;
+    change.report(&format!("revoked grant {}", args.id))
 }

@@ -17,6 +17,7 @@ use crate::report::{People, Report};
 use crate::session::Session;
 use crate::span::{When, moment_text};
 use crate::table::Table;
+use crate::wait::WaitArgs;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum KeyVerb {
@@ -61,6 +62,8 @@ pub(crate) struct RevokeArgs {
     /// Why, for the audit log
     #[arg(long)]
     reason: Option<String>,
+    #[command(flatten)]
+    waiting: WaitArgs,
 }
 
 pub(crate) async fn run(verb: KeyVerb, session: &Session) -> Result<Report> {
@@ -146,11 +149,10 @@ async fn revoke(args: RevokeArgs, session: &Session) -> Result<Report> {
     let body = Revoke {
         reason: args.reason,
     };
-    let written = session
-        .client()?
-        .revoke_key(&args.fingerprint, &body)
-        .await?;
-    Report::written(&written, format!("revoked key {}", args.fingerprint))
+    let wait = args.waiting.wait;
+    let (client, _progress) = session.client_for(wait)?;
+    let change = client.revoke_key(&args.fingerprint, &body, wait).await?;
+    change.report(&format!("revoked key {}", args.fingerprint))
 }
 
 /// The public key in a file, checked here: what is no public key never leaves this machine.

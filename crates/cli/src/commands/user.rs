@@ -9,6 +9,7 @@ use crate::failure::Result;
 use crate::report::{People, Report};
 use crate::session::Session;
 use crate::table::Table;
+use crate::wait::{Patience, WaitArgs};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum UserVerb {
@@ -22,11 +23,11 @@ pub(crate) enum UserVerb {
         name: UserName,
     },
     /// Keep a user out until resumed; keys and grants stay
-    Suspend(StateArgs),
+    Suspend(EndArgs),
     /// End a suspension
     Resume(StateArgs),
     /// Keep a user out for good; this can't be taken back
-    Terminate(StateArgs),
+    Terminate(EndArgs),
 }
 
 #[derive(Debug, Args)]
@@ -47,16 +48,22 @@ pub(crate) struct StateArgs {
     reason: Option<String>,
 }
 
+#[derive(Debug, Args)]
+pub(crate) struct EndArgs {
+    #[command(flatten)]
+    state: StateArgs,
+    #[command(flatten)]
+    waiting: WaitArgs,
+}
+
 pub(crate) async fn run(verb: UserVerb, session: &Session) -> Result<Report> {
     match verb {
         UserVerb::Add(args) => add(args, session).await,
         UserVerb::List => list(session).await,
         UserVerb::Show { name } => show(&name, session).await,
-        UserVerb::Suspend(args) => change(args, UserState::Suspended, "suspended", session).await,
-        UserVerb::Resume(args) => change(args, UserState::Active, "resumed", session).await,
-        UserVerb::Terminate(args) => {
-            change(args, UserState::Terminated, "terminated", session).await
-        }
+        UserVerb::Suspend(args) => end(args, UserState::Suspended, session).await,
+        UserVerb::Resume(args) => change(args, UserState::Active, None, session).await,
+        UserVerb::Terminate(args) => end(args, UserState::Terminated, session).await,
     }
 }
 
@@ -96,18 +103,28 @@ async fn show(name: &UserName, session: &Session) -> Result<Report> {
     Report::new(&user, People::Object(table))
 }
 
+async fn end(args: EndArgs, state: UserState, session: &Session) -> Result<Report> {
+    change(args.state, state, args.waiting.wait, session).await
+}
+
 async fn change(
     args: StateArgs,
     state: UserState,
-    done: &str,
+    wait: Option<Patience>,
     session: &Session,
 ) -> Result<Report> {
     let body = ChangeUser {
         state: state_text(state).to_owned(),
         reason: args.reason,
     };
-    let written = session.client()?.change_user(&args.name, &body).await?;
-    Report::written(&written, format!("{done} user \"{}\"", args.name))
+    let done = match state {
+        UserState::Active => "resumed",
+        UserState::Suspended => "suspended",
+        UserState::Terminated => "terminated",
+    };
+    let (client, _progress) = session.client_for(wait)?;
+    let change = client.change_user(&args.name, &body, wait).await?;
+    change.report(&format!("{done} user \"{}\"", args.name))
 }
 
 fn owner(user: &UserView) -> &str {
