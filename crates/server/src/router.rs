@@ -27,6 +27,7 @@ macro_rules! group {
 }
 
 /// The routes, by who may take them.
+#[expect(clippy::too_many_lines, reason = "every route stands in one place")]
 fn routes() -> [(Access, Effect, OpenApiRouter<App>); 7] {
     let anybody = group![
         service::healthz,

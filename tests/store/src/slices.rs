@@ -169,6 +169,7 @@ impl Plan {
         }
     }
 
+    #[expect(clippy::too_many_lines, reason = "one roster, told in order")]
     async fn load(&self, fixture: &Fixture, roster: usize) {
         for number in 0..USERS {
             fixture
@@ -239,6 +240,10 @@ fn host_number(roster: usize, number: usize) -> u64 {
 }
 
 /// The whole roster, by the lists.
+#[expect(
+    clippy::too_many_lines,
+    reason = "one field of the roster after the other"
+)]
 async fn whole(fixture: &Fixture) -> Roster {
     let mut reader = fixture.store.read().await.unwrap();
     let (all, max) = (GrantFilter::default(), Limit::MAX);
