@@ -46,6 +46,7 @@ impl Poller {
     ) -> Result<Self, keyroster_edge::ClientError> {
         let fetcher = Fetcher::new(&credential, config.server.as_deref())?;
         let keeper = Keeper::new(dir);
+        tell_lifetime(&shared, &credential);
         Ok(Self {
             shared,
             config,
@@ -132,6 +133,7 @@ impl Poller {
             Ok((credential, fetcher)) => {
                 tracing::info!("the host's certificate was renewed");
                 (self.credential, self.fetcher) = (credential, fetcher);
+                tell_lifetime(&self.shared, &self.credential);
                 self.renewal.succeeded();
                 self.shared.health(|health| health.renewal = None);
             }
@@ -157,6 +159,11 @@ fn ask(known: &Knowledge, sent: &Moment, cause: Cause) -> Ask {
         total,
         wall_s: sent.wall_s(),
     }
+}
+
+fn tell_lifetime(shared: &Shared, credential: &Credential) {
+    let until_s = credential.lifetime().map(|lifetime| lifetime.until_s);
+    shared.health(|health| health.certificate_until_s = until_s);
 }
 
 /// Changes are told once, and failures each time: they come with growing pauses.

@@ -58,8 +58,6 @@ pub const STATE_POLL_INTERVAL: Duration = Duration::from_millis(500);
 pub const MAX_STATE_AGE: Duration = Duration::from_secs(2);
 /// How long `/readyz` waits for the database.
 pub const READY_TIMEOUT: Duration = Duration::from_secs(1);
-/// Hosts whose rendered snapshots are kept.
-pub const MAX_CACHED_HOSTS: u64 = 100_000;
 /// Bytes of rendered snapshots that are kept.
 pub const MAX_CACHED_BYTES: u64 = 512 * 1024 * 1024;
 /// Client certificates whose names are kept, so that they are read once a certificate and not once a request.
