@@ -4,6 +4,7 @@ mod bad_answers;
 mod disk;
 mod freshness;
 mod renewal;
+mod waiting;
 
 use keyroster_testkit::{CertificateKind, FakeKeyServer, TestCa};
 use keyroster_wire::{Question, Reason};
@@ -14,7 +15,7 @@ use crate::core::resolver::{Answer, Verdict};
 use crate::shared::Health;
 use crate::state::memory;
 use crate::testing::{
-    BLOB, KEY_TYPE, TestClock, authority, credential, enrolled, serving, sign, snapshot,
+    BLOB, KEY_TYPE, SmallDisk, TestClock, authority, credential, enrolled, serving, sign, snapshot,
 };
 
 /// A host and the key server that it was enrolled with.
@@ -72,7 +73,17 @@ impl Scene {
     }
 }
 
+/// One that asks only for logins' sake.
 fn start(state: &std::path::Path, clock: &TestClock, server: &str) -> Agent {
+    let config = Config {
+        poll_interval_seconds: 3600,
+        wait_seconds: 0,
+        ..Config::default()
+    };
+    start_with(state, clock, server, config)
+}
+
+fn start_with(state: &std::path::Path, clock: &TestClock, server: &str, config: Config) -> Agent {
     let dir = StateDir::open(state).unwrap();
     let credential = Credential::load(&dir).unwrap().unwrap();
     let now = crate::clock::Clock::now(clock);
@@ -80,11 +91,9 @@ fn start(state: &std::path::Path, clock: &TestClock, server: &str) -> Agent {
     let (known, _) = memory::load(&dir, &authority(), floor, &now);
     let (shared, poked) = Shared::new(Box::new(clock.clone()), known);
     let shared = Arc::new(shared);
-    // So far apart that only logins make it ask.
     let config = Config {
         server: Some(server.to_owned()),
-        poll_interval_seconds: 3600,
-        ..Config::default()
+        ..config
     };
     let poller = Poller::new(Arc::clone(&shared), config, credential, dir).unwrap();
     Agent {
