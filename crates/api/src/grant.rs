@@ -149,7 +149,11 @@ impl From<&Grant> for GrantView {
                 .map(ToString::to_string)
                 .collect(),
             command: grant.options.command().map(|command| command.to_string()),
-            options: grant.options.texts(),
+            options: match grant.effect {
+                Effect::Allow => grant.options.texts(),
+                // A denial takes none; what stands there is only what a grant without any has.
+                Effect::Deny => Vec::new(),
+            },
             not_before: grant.not_before,
             until: grant.until,
             reason: grant.reason.as_ref().map(ToString::to_string),

@@ -387,3 +387,20 @@ fn the_daemon_ends_while_the_key_server_holds_its_question() {
     .unwrap();
     assert!(daemon.terminate().unwrap().success());
 }
+
+#[test]
+fn a_refused_snapshot_is_logged_and_the_last_good_one_answers() {
+    let host = Host::new(1);
+    let mut daemon = host.start();
+    let mut older = snapshot(9, 1);
+    older.accounts.clear();
+    host.server.set(serving(&older));
+    let asked = host.server.requests().len();
+    until("the older snapshot", WAIT, || {
+        assert_eq!(host.login().word, "found");
+        Ok((host.server.requests().len() > asked).then_some(()))
+    })
+    .unwrap();
+    daemon.wait_for_line("was seen before").unwrap();
+    assert_eq!(host.login().word, "found");
+}
