@@ -163,7 +163,7 @@ mod tests {
     use sqlx::{AssertSqlSafe, Row as _};
 
     use super::*;
-    use crate::{Location, Store};
+    use crate::{Location, Store, concerned, receipt};
 
     #[tokio::test]
     async fn no_query_reads_a_whole_table() {
@@ -174,7 +174,8 @@ mod tests {
         let Store::Sqlite(pools) = &store else {
             panic!("not a file")
         };
-        for statement in STATEMENTS {
+        let others = concerned::STATEMENTS.iter().chain(receipt::STATEMENTS);
+        for statement in STATEMENTS.iter().chain(others) {
             let explain = AssertSqlSafe(format!("explain query plan {}", statement.sql));
             let plan = sqlx::query(explain)
                 .bind("id")
