@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use keyroster_keys::{GroupName, UserName};
-use keyroster_roster::{Group, Host, HostId, Revision, Roster};
+use keyroster_roster::{Group, Host, HostId, Roster};
 use sqlx::FromRow;
 
 use crate::StoreError;
@@ -26,8 +26,6 @@ pub struct HostSlice {
     pub state: RosterState,
     /// The host, removed or not.
     pub host: Host,
-    /// The newest revision that may have changed what is said below, as far as it concerns this host.
-    pub changed: Revision,
     /// A roster that decides for this host like the whole one; without revoked grants.
     pub roster: Roster,
 }
@@ -91,7 +89,6 @@ impl Reader {
         let Some(host) = self.host(id).await? else {
             return Ok(None);
         };
-        let changed = self.host_changed(id).await?.unwrap_or(state.revision);
         let of_host = values![id];
         let host_groups = self.tx.all::<HostGroupRow>(HOST_GROUPS, of_host).await?;
         let grants = self.tx.all::<GrantRow>(GRANTS, of_host).await?;
@@ -118,7 +115,6 @@ impl Reader {
         Ok(Some(HostSlice {
             state,
             host,
-            changed,
             roster,
         }))
     }

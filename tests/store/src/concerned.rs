@@ -206,19 +206,6 @@ on_both! {
         assert_eq!(receipt.into_iter().map(|host| host.host).collect::<BTreeSet<_>>(), both);
     }
 
-    async fn the_slice_of_a_host_tells_the_newest_write_that_concerns_it(fixture: Fixture) {
-        fixture.add_person("alice").await;
-        fixture.add_host_group("web").await;
-        let enrolled = fixture.add_host(1, "web").await.revision;
-        fixture.add_host(2, "web").await;
-        let changed = async || fixture.store.host_slice(&host_id(1)).await.unwrap().unwrap().changed;
-        assert_eq!(changed().await, enrolled);
-        fixture.add_grant(1, for_user("alice"), on_host(2)).await;
-        assert_eq!(changed().await, enrolled);
-        fixture.add_grant(2, for_user("alice"), on_host(1)).await;
-        assert_eq!(changed().await, fixture.state().await.revision);
-    }
-
     async fn hosts_that_changed_come_in_order_of_their_newest_write(fixture: Fixture) {
         fixture.add_person("alice").await;
         fixture.add_host_group("web").await;
