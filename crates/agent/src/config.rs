@@ -22,8 +22,10 @@ pub struct Config {
     pub socket: PathBuf,
     /// Who may ask, besides root and the host agent's own user.
     pub lookup_users: Vec<UserRef>,
-    /// Seconds between two questions to the key server.
+    /// Seconds between two questions to a key server that does not hold them.
     pub poll_interval_seconds: u32,
+    /// Seconds for which the key server may hold a question until something changes; 0: it may not.
+    pub wait_seconds: u32,
     /// Where log lines go.
     pub log: LogTarget,
     /// Syslog's socket.
@@ -90,6 +92,7 @@ impl Default for Config {
             socket: DEFAULT_SOCKET.into(),
             lookup_users: vec![UserRef::Name(DEFAULT_LOOKUP_USER.to_owned())],
             poll_interval_seconds: DEFAULT_POLL_S,
+            wait_seconds: MAX_WAIT_S,
             log: LogTarget::Syslog,
             log_socket: DEFAULT_LOG_SOCKET.into(),
         }
@@ -128,6 +131,9 @@ impl Config {
         if !(MIN_POLL_S..=MAX_POLL_S).contains(&config.poll_interval_seconds) {
             return value("poll-interval-seconds is from 1 to 3600");
         }
+        if config.wait_seconds > MAX_WAIT_S {
+            return value("wait-seconds is from 0 to 25");
+        }
         if !config.state_dir.is_absolute() || !config.socket.is_absolute() {
             return value("state-dir and socket are absolute paths");
         }
@@ -141,10 +147,16 @@ impl Config {
         Ok(config)
     }
 
-    /// The time between two questions to the key server.
+    /// The time between two questions to a key server that does not hold them.
     #[must_use]
     pub fn poll_interval(&self) -> Duration {
         Duration::from_secs(u64::from(self.poll_interval_seconds))
+    }
+
+    /// The longest time for which the key server may hold a question.
+    #[must_use]
+    pub fn wait(&self) -> Duration {
+        Duration::from_secs(u64::from(self.wait_seconds))
     }
 }
 
@@ -175,6 +187,9 @@ const DEFAULT_LOG_SOCKET: &str = "/dev/log";
 const DEFAULT_POLL_S: u32 = 5;
 const MIN_POLL_S: u32 = 1;
 const MAX_POLL_S: u32 = 3600;
+
+/// Seconds for which a question may be held: routers forget connections that are silent for longer than half a minute.
+pub const MAX_WAIT_S: u32 = 25;
 
 /// Bytes of a settings file that are read.
 const MAX_CONFIG_BYTES: u64 = 64 * 1024;
@@ -240,6 +255,7 @@ mod tests {
             "socket = \"agent.sock\"",
             "poll-interval-seconds = 0",
             "poll-interval-seconds = 3601",
+            "wait-seconds = 26",
             "log = \"file\"",
             "lookup-users = [-1]",
         ] {

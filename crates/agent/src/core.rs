@@ -9,4 +9,5 @@ pub mod freshness;
 pub mod held;
 pub mod knowledge;
 pub mod moment;
+pub mod pace;
 pub mod resolver;

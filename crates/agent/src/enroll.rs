@@ -43,6 +43,9 @@ pub enum EnrollError {
     /// Neither the command line nor the settings name a key server.
     #[error("no key server is named")]
     NoServer,
+    /// The key server's address is none that we would speak to.
+    #[error("\"{0}\" is not an address that begins with https://")]
+    Server(String),
     /// No key could be made.
     #[error(transparent)]
     Key(NewKeyError),
@@ -79,6 +82,9 @@ pub struct Request {
 /// # Errors
 /// When it can't be enrolled. Nothing is kept then.
 pub async fn enroll(dir: &StateDir, request: Request) -> Result<HostFile, EnrollError> {
+    if !request.server.starts_with("https://") {
+        return Err(EnrollError::Server(request.server));
+    }
     if let Some(credential) = Credential::load(dir)? {
         return Err(EnrollError::Already(credential.host.name));
     }
@@ -187,7 +193,7 @@ impl EnrollError {
     pub fn exit_status(&self) -> u8 {
         match self {
             Self::Token(_) | Self::Answer(_) => exit::DATA,
-            Self::Name(_) | Self::NoServer => exit::USAGE,
+            Self::Name(_) | Self::NoServer | Self::Server(_) => exit::USAGE,
             Self::TokenFile { .. } => exit::IO,
             Self::Already(_) => exit::CONFIG,
             Self::Fetch(_) => exit::UNAVAILABLE,

@@ -11,6 +11,7 @@ use keyroster_edge::client::Answer;
 use keyroster_edge::{ClientError, ClientLimits, FetchError, HttpClient, http_client};
 use std::sync::Arc;
 
+use crate::config::MAX_WAIT_S;
 use crate::core::accept::{Authority, accept};
 use crate::core::knowledge::{Failure, Outcome};
 use crate::state::Credential;
@@ -30,6 +31,8 @@ pub struct Ask {
     pub held: Option<Tag>,
     /// The highest that was ever seen.
     pub seen: Tag,
+    /// How long the key server may hold the question until something changes.
+    pub wait: Option<Duration>,
     /// How long the whole of it may take.
     pub total: Duration,
     /// The wall clock, for a key server that tells no time.
@@ -79,6 +82,9 @@ impl Fetcher {
             .timeout(ask.total);
         if let Some(tag) = ask.held {
             request = request.header(http::header::IF_NONE_MATCH, tag.to_header());
+        }
+        if let Some(wait) = ask.wait {
+            request = request.header(PREFER, format!("wait={}", wait.as_secs()));
         }
         match self.client.send(request, MAX_BYTES).await {
             Ok(answer) => self.judge(answer, ask).await,
@@ -189,8 +195,11 @@ pub const LOGIN_TIMEOUT: Duration = Duration::from_millis(900);
 /// What the poller waits for, at most: the largest snapshot over a slow line.
 pub const BACKGROUND_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// The longest silence within an answer.
-const READ_TIMEOUT: Duration = Duration::from_secs(5);
+/// The longest silence before and within an answer: longer than a question may be held.
+const READ_TIMEOUT: Duration = Duration::from_secs(MAX_WAIT_S as u64 + 5);
+
+/// RFC 7240.
+const PREFER: &str = "prefer";
 
 /// What a renewal may take.
 const RENEWAL_TIMEOUT: Duration = Duration::from_secs(10);

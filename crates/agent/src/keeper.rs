@@ -53,6 +53,12 @@ impl Keeper {
         self.due = Due::Now;
     }
 
+    /// Whether a snapshot was accepted that is not on disk yet.
+    #[must_use]
+    pub fn owes(&self) -> bool {
+        self.document.is_some()
+    }
+
     /// Looks at what changed.
     pub fn changed(&mut self, before: &Knowledge, after: &Knowledge) {
         if before.refused != after.refused || before.confirmed.is_none() {

@@ -130,6 +130,7 @@ impl<'a> Once<'a> {
         let ask = Ask {
             held,
             seen: known.seen,
+            wait: None,
             total: LOGIN_TIMEOUT,
             wall_s: sent.wall_s(),
         };

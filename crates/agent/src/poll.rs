@@ -1,13 +1,15 @@
-//! The poller: asks the key server at intervals, and at once when a login pokes it.
+//! The poller: asks the key server again and again, lets it hold the question, and asks at once when a login pokes it.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 use crate::config::Config;
 use crate::core::knowledge::{Knowledge, Outcome};
 use crate::core::moment::Moment;
+use crate::core::pace::{Answered, Next, next, wait};
 use crate::fetch::{Ask, BACKGROUND_TIMEOUT, Fetched, Fetcher, LOGIN_TIMEOUT};
 use crate::keeper::Keeper;
 use crate::random::jitter;
@@ -21,9 +23,11 @@ pub struct Poller {
     shared: Arc<Shared>,
     config: Config,
     credential: Credential,
-    fetcher: Fetcher,
+    fetcher: Arc<Fetcher>,
     keeper: Keeper,
     renewal: renew::Schedule,
+    /// Until the next question.
+    pause: Duration,
 }
 
 /// Why the poller asks.
@@ -31,6 +35,25 @@ pub struct Poller {
 enum Cause {
     Interval,
     Login,
+}
+
+/// A question on its way.
+#[derive(Debug)]
+struct Asked {
+    ask: Ask,
+    /// By the clocks that ages are measured with.
+    sent: Moment,
+    /// By the runtime's clock, for how long it took.
+    started: Instant,
+}
+
+/// When to ask again.
+#[derive(Debug, Clone, Copy)]
+enum Pause {
+    /// Whatever the answer took.
+    Fixed(Duration),
+    /// As the answer's pace has it.
+    Open,
 }
 
 impl Poller {
@@ -44,8 +67,10 @@ impl Poller {
         credential: Credential,
         dir: StateDir,
     ) -> Result<Self, keyroster_edge::ClientError> {
-        let fetcher = Fetcher::new(&credential, config.server.as_deref())?;
+        let fetcher = Arc::new(Fetcher::new(&credential, config.server.as_deref())?);
         let keeper = Keeper::new(dir);
+        tell_lifetime(&shared, &credential);
+        let poll_interval = config.poll_interval();
         Ok(Self {
             shared,
             config,
@@ -53,6 +78,7 @@ impl Poller {
             fetcher,
             keeper,
             renewal: renew::Schedule::default(),
+            pause: spread(poll_interval),
         })
     }
 
@@ -63,13 +89,11 @@ impl Poller {
 
     /// Asks again and again. It never returns; drop it to end it, then call [`Poller::finish`].
     pub async fn run(&mut self, poked: &mut mpsc::Receiver<()>) {
-        let mut pause = spread(self.config.poll_interval());
         loop {
-            let cause = tokio::select! {
-                () = tokio::time::sleep(pause) => Cause::Interval,
-                Some(()) = poked.recv() => Cause::Login,
+            tokio::select! {
+                () = tokio::time::sleep(self.pause) => self.wait(poked).await,
+                Some(()) = poked.recv() => self.attempt(Cause::Login).await,
             };
-            pause = self.attempt(cause).await;
             // Whoever poked while this attempt ran has been told of its end.
             while poked.try_recv().is_ok() {}
             if self.renewal.is_due(&self.credential, &self.shared.now()) {
@@ -83,18 +107,89 @@ impl Poller {
         self.keeper.keep(&self.shared, true).await;
     }
 
-    /// One attempt; returns the pause until the next.
-    async fn attempt(&mut self, cause: Cause) -> Duration {
-        let sent = self.shared.now();
-        let known = self.shared.known();
-        let fetched = self.fetcher.fetch(ask(&known, &sent, cause)).await;
-        let pause = self.learn(&known, fetched, &sent);
-        self.shared.attempt_ended();
-        self.keeper.keep(&self.shared, false).await;
-        pause
+    /// One attempt.
+    async fn attempt(&mut self, cause: Cause) {
+        let asked = self.asked(cause);
+        let fetched = self.fetcher.fetch(asked.ask).await;
+        self.conclude(asked, fetched).await;
     }
 
-    fn learn(&mut self, known: &Knowledge, fetched: Fetched, sent: &Moment) -> Duration {
+    /// One question that the key server may hold. A login can't wait for its end, so it asks beside it: if that succeeds, the
+    /// question has been answered; if not, it goes on, since it may be a large snapshot over a slow line.
+    async fn wait(&mut self, poked: &mut mpsc::Receiver<()>) {
+        let asked = self.asked(Cause::Interval);
+        let fetcher = Arc::clone(&self.fetcher);
+        let mut answer = std::pin::pin!(fetcher.fetch(asked.ask));
+        loop {
+            tokio::select! {
+                fetched = &mut answer => return self.conclude(asked, fetched).await,
+                Some(()) = poked.recv(), if asked.ask.wait.is_some() => {}
+            }
+            // Nothing is fresh although a question is on its way: its connection may be the reason.
+            self.reconnect();
+            self.attempt(Cause::Login).await;
+            while poked.try_recv().is_ok() {}
+            if self.shared.health(|health| health.fetch.is_none()) {
+                return;
+            }
+        }
+    }
+
+    fn asked(&self, cause: Cause) -> Asked {
+        let known = self.shared.known();
+        let rules = known.held.as_ref().map(|held| held.freshness());
+        let sent = self.shared.now();
+        let wait = match (cause, self.keeper.owes()) {
+            (Cause::Interval, false) => rules.and_then(|rules| wait(self.config.wait(), rules)),
+            _ => None,
+        };
+        let total = match cause {
+            Cause::Interval => BACKGROUND_TIMEOUT + wait.unwrap_or_default(),
+            Cause::Login => LOGIN_TIMEOUT,
+        };
+        let held = known.held.as_ref().map(|held| held.tag());
+        let ask = Ask {
+            // What is named here counts as kept; the key server tells others so.
+            held: held.filter(|_| !self.keeper.owes()),
+            seen: known.seen,
+            wait,
+            total,
+            wall_s: sent.wall_s(),
+        };
+        Asked {
+            ask,
+            sent,
+            started: Instant::now(),
+        }
+    }
+
+    /// Learns what came of a question, tells the logins, keeps it, and decides when to ask again.
+    async fn conclude(&mut self, asked: Asked, fetched: Fetched) {
+        let took = asked.started.elapsed();
+        let before = self.shared.known();
+        let pause = self.learn(&before, fetched, &asked.sent);
+        self.shared.attempt_ended();
+        self.keeper.keep(&self.shared, false).await;
+        let tag = |known: &Knowledge| known.held.as_ref().map(|held| held.tag());
+        self.pause = match pause {
+            Pause::Fixed(pause) => pause,
+            Pause::Open if self.config.wait().is_zero() => spread(self.config.poll_interval()),
+            Pause::Open => {
+                let answered = Answered {
+                    wait: asked.ask.wait,
+                    took,
+                    news: tag(&before) != tag(&self.shared.known()),
+                    kept: !self.keeper.owes(),
+                };
+                match next(answered) {
+                    Next::AtOnce => Duration::ZERO,
+                    Next::AfterInterval => spread(self.config.poll_interval()),
+                }
+            }
+        };
+    }
+
+    fn learn(&mut self, known: &Knowledge, fetched: Fetched, sent: &Moment) -> Pause {
         let Fetched { outcome, document } = fetched;
         self.shared.learn(known.after(&outcome, sent));
         report(known, &outcome);
@@ -102,11 +197,9 @@ impl Poller {
             let failure = failure.to_string();
             self.shared.health(|health| health.fetch = Some(failure));
             // A connection that is stuck would be stuck for the next attempt as well.
-            if let Ok(fetcher) = Fetcher::new(&self.credential, self.config.server.as_deref()) {
-                self.fetcher = fetcher;
-            }
+            self.reconnect();
             let now = self.shared.now().since_boot;
-            return self.shared.breaker(|breaker| breaker.failed(now, jitter()));
+            return Pause::Fixed(self.shared.breaker(|breaker| breaker.failed(now, jitter())));
         }
         if let Some(document) = document {
             self.keeper.take(document);
@@ -115,8 +208,16 @@ impl Poller {
         self.shared.breaker(|breaker| breaker.succeeded());
         self.shared.health(|health| health.fetch = None);
         match outcome {
-            Outcome::Refused { .. } => spread(self.config.poll_interval().max(REFUSED_INTERVAL)),
-            _ => spread(self.config.poll_interval()),
+            Outcome::Refused { .. } => {
+                Pause::Fixed(spread(self.config.poll_interval().max(REFUSED_INTERVAL)))
+            }
+            _ => Pause::Open,
+        }
+    }
+
+    fn reconnect(&mut self) {
+        if let Ok(fetcher) = Fetcher::new(&self.credential, self.config.server.as_deref()) {
+            self.fetcher = Arc::new(fetcher);
         }
     }
 
@@ -131,7 +232,8 @@ impl Poller {
         match renewed {
             Ok((credential, fetcher)) => {
                 tracing::info!("the host's certificate was renewed");
-                (self.credential, self.fetcher) = (credential, fetcher);
+                (self.credential, self.fetcher) = (credential, Arc::new(fetcher));
+                tell_lifetime(&self.shared, &self.credential);
                 self.renewal.succeeded();
                 self.shared.health(|health| health.renewal = None);
             }
@@ -145,24 +247,17 @@ impl Poller {
     }
 }
 
-fn ask(known: &Knowledge, sent: &Moment, cause: Cause) -> Ask {
-    let total = match cause {
-        Cause::Interval => BACKGROUND_TIMEOUT,
-        Cause::Login => LOGIN_TIMEOUT,
-    };
-    let held = known.held.as_ref().map(|held| held.tag());
-    Ask {
-        held,
-        seen: known.seen,
-        total,
-        wall_s: sent.wall_s(),
-    }
+fn tell_lifetime(shared: &Shared, credential: &Credential) {
+    let until_s = credential.lifetime().map(|lifetime| lifetime.until_s);
+    shared.health(|health| health.certificate_until_s = until_s);
 }
 
 /// Changes are told once, and failures each time: they come with growing pauses.
 fn report(before: &Knowledge, outcome: &Outcome) {
     match outcome {
-        Outcome::Accepted { held, .. } => {
+        Outcome::Accepted { held, .. }
+            if before.held.as_ref().map(|before| before.tag()) != Some(held.tag()) =>
+        {
             let tag = held.tag();
             tracing::info!(
                 epoch = tag.epoch.get(),
@@ -170,10 +265,10 @@ fn report(before: &Knowledge, outcome: &Outcome) {
                 "new snapshot"
             );
         }
-        Outcome::NotModified { .. } if before.refused.is_some() => {
+        Outcome::Accepted { .. } | Outcome::NotModified { .. } if before.refused.is_some() => {
             tracing::warn!("the key server accepts this host again");
         }
-        Outcome::NotModified { .. } => {}
+        Outcome::Accepted { .. } | Outcome::NotModified { .. } => {}
         Outcome::Refused { status } if before.refused != Some(*status) => {
             tracing::error!(
                 status,

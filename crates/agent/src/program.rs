@@ -187,6 +187,7 @@ fn report_from_disk(config: &Config) -> Result<Report, AgentError> {
     let doubts: Vec<String> = doubts.iter().map(ToString::to_string).collect();
     let health = Health {
         disk: (!doubts.is_empty()).then(|| doubts.join("; ")),
+        certificate_until_s: credential.lifetime().map(|lifetime| lifetime.until_s),
         ..Health::default()
     };
     let identity = status::Identity::new(&credential, config.server.as_deref());

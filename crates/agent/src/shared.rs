@@ -28,7 +28,7 @@ pub struct Shared {
     health: Mutex<Health>,
 }
 
-/// What went wrong last, for status.
+/// What status tells besides what is known: what went wrong last, and how long the credential lasts.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Health {
     /// Why the last question to the key server came to nothing; none when it did not.
@@ -37,6 +37,8 @@ pub struct Health {
     pub disk: Option<String>,
     /// Why the certificate could not be renewed; none when it was, or needs not be.
     pub renewal: Option<String>,
+    /// When the host's certificate ends, in seconds since the Unix epoch.
+    pub certificate_until_s: Option<i64>,
 }
 
 impl Shared {

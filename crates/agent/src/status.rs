@@ -25,8 +25,6 @@ pub struct Identity {
     pub host_name: String,
     /// The key server that is asked.
     pub server: String,
-    /// When its certificate ends, in seconds since the Unix epoch.
-    pub certificate_until_s: Option<i64>,
 }
 
 /// The report, as `--json` prints it. Fields are only ever added.
@@ -82,7 +80,6 @@ impl Identity {
                 .map(|name| name.to_string())
                 .unwrap_or_default(),
             server: server.unwrap_or(&host.server).to_owned(),
-            certificate_until_s: credential.lifetime().map(|lifetime| lifetime.until_s),
         }
     }
 }
@@ -135,7 +132,7 @@ impl Report {
             refused: known.refused,
             accounts: held.map(|held| held.snapshot().accounts.len()),
             audit_head: held.map(|held| held.snapshot().audit_head.clone()),
-            certificate_until_s: identity.certificate_until_s,
+            certificate_until_s: health.certificate_until_s,
             fetch_error: health.fetch.clone(),
             disk_error: health.disk.clone(),
             renewal_error: health.renewal.clone(),

@@ -89,20 +89,88 @@ pub fn init(options: LogOptions) -> Result<LogGuard, LogError> {
     let with_time = matches!(options.destination, Destination::Stderr);
     let (queue, guard) =
         Queue::start(Sink::new(options.program, options.destination)).map_err(LogError::Thread)?;
+    let subscriber = subscriber(filter, options.format, with_time, queue);
+    subscriber.try_init().map_err(|_| LogError::Twice)?;
+    Ok(guard)
+}
+
+fn subscriber(
+    filter: EnvFilter,
+    format: Format,
+    with_time: bool,
+    queue: Queue,
+) -> Box<dyn tracing::Subscriber + Send + Sync> {
     let registry = tracing_subscriber::registry().with(filter);
     let layer = tracing_subscriber::fmt::layer()
         .with_ansi(false)
         .with_writer(queue);
-    match options.format {
-        Format::Json => registry.with(layer.json().flatten_event(true)).try_init(),
-        Format::Text => registry
-            .with(
-                layer
-                    .event_format(TextLine { with_time })
-                    .fmt_fields(SafeFields),
-            )
-            .try_init(),
+    match format {
+        Format::Json => Box::new(registry.with(layer.json().flatten_event(true))),
+        Format::Text => {
+            let layer = layer
+                .event_format(TextLine { with_time })
+                .fmt_fields(SafeFields);
+            Box::new(registry.with(layer))
+        }
     }
-    .map_err(|_| LogError::Twice)?;
-    Ok(guard)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::{Sender, channel};
+
+    use tracing::Level;
+
+    use super::*;
+
+    struct Lines(Sender<(Level, String)>);
+
+    impl queue::WriteLine for Lines {
+        fn write_line(&mut self, level: Level, line: &str) {
+            self.0.send((level, line.to_owned())).unwrap();
+        }
+    }
+
+    /// The one line that a warning about a stranger's account name becomes, inside of a span.
+    fn line(format: Format) -> (Level, String) {
+        let (sender, lines) = channel();
+        let (queue, guard) = Queue::start(Lines(sender)).unwrap();
+        let subscriber = subscriber(EnvFilter::new("info"), format, false, queue);
+        tracing::subscriber::with_default(subscriber, || {
+            tracing::debug!("not asked for");
+            let span = tracing::info_span!("request", id = 7);
+            let _entered = span.enter();
+            tracing::warn!(account = "a b\nc", "odd name");
+        });
+        drop(guard);
+        lines.try_recv().unwrap()
+    }
+
+    #[test]
+    fn an_event_is_one_line_of_text_with_its_fields_and_its_spans() {
+        let expected = "WARN odd name account=\"a b\\u{a}c\" id=7";
+        assert_eq!(line(Format::Text), (Level::WARN, expected.to_owned()));
+    }
+
+    #[test]
+    fn an_event_is_one_line_of_json() {
+        let (level, line) = line(Format::Json);
+        assert_eq!(level, Level::WARN);
+        assert!(
+            line.starts_with('{') && line.ends_with('}') && !line.contains('\n'),
+            "{line}"
+        );
+        assert!(line.contains("\"account\":\"a b\\nc\""), "{line}");
+    }
+
+    #[test]
+    fn a_filter_that_is_none_is_refused() {
+        let options = LogOptions {
+            program: "keyroster-test",
+            destination: Destination::Stderr,
+            format: Format::Text,
+            filter: "keyroster=loud".to_owned(),
+        };
+        assert!(matches!(init(options), Err(LogError::Filter(_))));
+    }
 }

@@ -2,7 +2,7 @@
 //!
 //! Text from outside becomes one of these types at the door, and inner code takes only those. The grammar itself lives in
 //! a crate of its own, without dependencies, because the program that sshd runs links it too; it is re-exported here as
-//! [`line`], so that everybody else has one place to look.
+//! [`mod@line`], so that everybody else has one place to look.
 
 pub mod blob;
 pub mod fingerprint;

@@ -106,7 +106,8 @@ pub async fn admit(app: &App, caller: &Caller, credential: Option<HostCredential
 
 /// The host is not in the roster, or not any more.
 pub fn gone(caller: &Caller) -> ApiError {
-    tracing::info!(host = %caller.host, "a host that is not in the roster was refused");
+    // It may go on asking for ever, so that this is no news.
+    tracing::debug!(host = %caller.host, "a host that is not in the roster was refused");
     ApiError::hinted(
         ProblemKind::HostGone,
         "the host is not in the roster",

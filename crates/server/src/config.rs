@@ -207,6 +207,12 @@ mod tests {
     }
 
     #[test]
+    fn the_shipped_example_is_one_that_run_reads() {
+        let example = include_str!("../../../packaging/examples/server.toml");
+        assert_eq!(Config::parse(example).unwrap().names, ["keys.example.org"]);
+    }
+
+    #[test]
     fn an_unknown_setting_and_a_bad_name_are_refused() {
         for text in [
             "lisen = \"127.0.0.1:1\"",

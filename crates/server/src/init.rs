@@ -1,9 +1,10 @@
 //! `init`: a data directory, whole or not at all.
 //!
-//! Everything is made in a temporary directory beside it, which is renamed in the last step. Whatever fails before leaves
+//! Everything is made in a temporary directory, which takes its place in the last step. Whatever fails before leaves
 //! nothing behind but, on PostgreSQL, an empty roster in a database that was empty.
 
-use std::ffi::OsString;
+mod stage;
+
 use std::path::{Path, PathBuf};
 
 use keyroster_api::signature::{SEED_BYTES, SignatureError, SnapshotKey};
@@ -20,6 +21,7 @@ use crate::data_dir::{self, DataDir, FileError};
 use crate::limits::ADMIN_TOKEN_DAYS;
 use crate::random::{Random, RandomError, random_bytes};
 use crate::secret;
+use stage::Stage;
 
 /// What was made, and must be told now or never.
 pub struct Initialised {
@@ -41,7 +43,7 @@ pub struct AdminToken {
 #[derive(Debug, Error)]
 pub enum InitError {
     /// There is something at the path already, which is never touched.
-    #[error("\"{}\" exists already", .0.display())]
+    #[error("\"{}\" exists already and is not an empty directory", .0.display())]
     Exists(PathBuf),
     /// The path has no last part, as `/` and `..` have none.
     #[error("\"{}\" is no path at which a directory can be made", .0.display())]
@@ -90,20 +92,10 @@ pub async fn init(
     clock: &dyn Clock,
     random: &dyn Random,
 ) -> Result<Initialised, InitError> {
-    if path.symlink_metadata().is_ok() {
-        return Err(InitError::Exists(path.to_owned()));
-    }
-    let temporary = beside(path, random)?;
-    let dir = DataDir::create(&temporary)?;
-    let made = match fill(&dir, config, clock, random).await {
-        Ok(made) => put_in_place(&temporary, path).map(|()| made),
-        Err(error) => Err(error),
-    };
-    if made.is_err() {
-        // What made it fail is what counts; a directory that can't be removed either is named like what it is.
-        let _ = std::fs::remove_dir_all(&temporary);
-    }
-    made
+    let stage = Stage::prepare(path, random)?;
+    let made = fill(&stage.dir(), config, clock, random).await?;
+    stage.publish()?;
+    Ok(made)
 }
 
 /// Adds an admin token to a roster.
@@ -152,36 +144,6 @@ async fn fill(
         ca: ca.pin(),
         token: token?,
     })
-}
-
-/// A path beside the one that is wanted, on the same file system, and hidden.
-fn beside(path: &Path, random: &dyn Random) -> Result<PathBuf, InitError> {
-    let name = path
-        .file_name()
-        .ok_or_else(|| InitError::Path(path.to_owned()))?;
-    let mut hidden = OsString::from(".");
-    hidden.push(name);
-    hidden.push(format!(
-        ".init-{:016x}",
-        u64::from_be_bytes(random_bytes(random)?)
-    ));
-    Ok(path.with_file_name(hidden))
-}
-
-/// Renames, unless something has appeared at the path meanwhile.
-fn put_in_place(temporary: &Path, path: &Path) -> Result<(), InitError> {
-    use rustix::fs::{CWD, RenameFlags, renameat_with};
-    renameat_with(CWD, temporary, CWD, path, RenameFlags::NOREPLACE).map_err(|error| {
-        InitError::Rename {
-            path: path.to_owned(),
-            error: error.into(),
-        }
-    })?;
-    let parent = path
-        .parent()
-        .filter(|parent| !parent.as_os_str().is_empty())
-        .unwrap_or(Path::new("."));
-    Ok(data_dir::sync_dir(parent)?)
 }
 
 /// The name of the first admin token.

@@ -79,8 +79,6 @@ pub const RECEIPT_BATCH: Duration = Duration::from_millis(2);
 pub const RETRY_PAUSE: Duration = Duration::from_millis(500);
 /// How long the last confirmations may take to be saved when the server stops.
 pub const LAST_SAVE_TIMEOUT: Duration = Duration::from_secs(2);
-/// Hosts whose rendered snapshots are kept.
-pub const MAX_CACHED_HOSTS: u64 = 100_000;
 /// Bytes of rendered snapshots that are kept.
 pub const MAX_CACHED_BYTES: u64 = 512 * 1024 * 1024;
 /// Client certificates whose names are kept, so that they are read once a certificate and not once a request.

@@ -2,6 +2,7 @@
 
 use std::fmt::Display;
 use std::io::Write as _;
+use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -79,12 +80,23 @@ async fn init_command(options: &cli::Init) -> Result<(), Failure> {
          \n\
          The token is shown this once. Its name is \"{name}\"; it ends at {end}.\n\
          Start:   keyroster-server run --data {data}\n\
-         Log in:  keyroster login --server https://{listen} --ca-fingerprint <the fingerprint above>\n",
+         Log in:  keyroster login --server {url} --ca-fingerprint <the fingerprint above>\n",
         text = *token.text,
         name = init::FIRST_TOKEN,
         end = to_rfc3339(token.expires_at),
-        listen = config.listen,
+        url = url(options.names.first(), config.listen),
     ))
+}
+
+/// Where people reach the server, as far as `init` can know.
+fn url(name: Option<&String>, listen: SocketAddr) -> String {
+    let host = match name {
+        Some(name) if name.contains(':') => format!("[{name}]"),
+        Some(name) => name.clone(),
+        None if listen.ip().is_unspecified() => "localhost".to_owned(),
+        None => return format!("https://{listen}"),
+    };
+    format!("https://{host}:{}", listen.port())
 }
 
 async fn run_command(options: &cli::Run) -> Result<(), Failure> {
@@ -282,3 +294,21 @@ const EX_CANTCREAT: u8 = 73;
 const EX_IOERR: u8 = 74;
 /// A file of the data directory can't be used.
 const EX_CONFIG: u8 = 78;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_printed_url_is_one_that_a_client_can_use() {
+        let listen: SocketAddr = "0.0.0.0:8443".parse().unwrap();
+        let named = |name: &str| url(Some(&name.to_owned()), listen);
+        assert_eq!(named("keys.example.org"), "https://keys.example.org:8443");
+        assert_eq!(named("2001:db8::1"), "https://[2001:db8::1]:8443");
+        assert_eq!(url(None, listen), "https://localhost:8443");
+        assert_eq!(
+            url(None, "127.0.0.1:1".parse().unwrap()),
+            "https://127.0.0.1:1"
+        );
+    }
+}

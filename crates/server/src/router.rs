@@ -21,61 +21,67 @@ use crate::handlers::{
 use crate::limits::MAX_BODY_BYTES;
 use crate::openapi::{self, Access};
 
+/// Handlers with their paths and methods, which stand beside each handler.
+macro_rules! group {
+    ($($handler:path),+ $(,)?) => { OpenApiRouter::new()$(.routes(routes!($handler)))+ };
+}
+
 /// The routes, by who may take them.
+#[expect(clippy::too_many_lines, reason = "every route stands in one place")]
 fn routes() -> [(Access, Effect, OpenApiRouter<App>); 7] {
-    let anybody = OpenApiRouter::new()
-        .routes(routes!(service::healthz))
-        .routes(routes!(service::readyz))
-        .routes(routes!(service::show_ca))
-        .routes(routes!(service::show_openapi));
-    let enrolling = OpenApiRouter::new().routes(routes!(enroll::enroll));
-    let polling = OpenApiRouter::new().routes(routes!(host::snapshot));
-    let renewing = OpenApiRouter::new().routes(routes!(host::renew_certificate));
-    let auditors = OpenApiRouter::new()
-        .routes(routes!(service::metrics))
-        .routes(routes!(tokens::whoami))
-        .routes(routes!(tokens::list_tokens))
-        .routes(routes!(users::list_users))
-        .routes(routes!(users::show_user))
-        .routes(routes!(keys::list_keys))
-        .routes(routes!(keys::list_user_keys))
-        .routes(routes!(keys::show_key))
-        .routes(routes!(groups::list_groups))
-        .routes(routes!(groups::show_group))
-        .routes(routes!(hosts::list_hosts))
-        .routes(routes!(hosts::show_host))
-        .routes(routes!(host_groups::list_host_groups))
-        .routes(routes!(host_groups::show_host_group))
-        .routes(routes!(grants::list_grants))
-        .routes(routes!(grants::show_grant))
-        .routes(routes!(enrolment_tokens::list_enrolment_tokens))
-        .routes(routes!(audit::list_events))
-        .routes(routes!(audit::show_head))
-        .routes(routes!(explain::explain));
-    let officers = OpenApiRouter::new()
-        .routes(routes!(users::change_user))
-        .routes(routes!(keys::revoke_key))
-        .routes(routes!(grants::revoke_grant))
-        .routes(routes!(tokens::revoke_token));
-    let admins = OpenApiRouter::new()
-        .routes(routes!(users::add_user))
-        .routes(routes!(keys::add_key))
-        .routes(routes!(groups::add_group))
-        .routes(routes!(groups::delete_group))
-        .routes(routes!(
-            groups::add_group_member,
-            groups::remove_group_member
-        ))
-        .routes(routes!(hosts::remove_host))
-        .routes(routes!(host_groups::add_host_group))
-        .routes(routes!(host_groups::delete_host_group))
-        .routes(routes!(
-            host_groups::add_host_to_group,
-            host_groups::remove_host_from_group
-        ))
-        .routes(routes!(grants::add_grant))
-        .routes(routes!(enrolment_tokens::add_enrolment_token))
-        .routes(routes!(tokens::add_token));
+    let anybody = group![
+        service::healthz,
+        service::readyz,
+        service::show_ca,
+        service::show_openapi
+    ];
+    let enrolling = group![enroll::enroll];
+    let polling = group![host::snapshot];
+    let renewing = group![host::renew_certificate];
+    let auditors = group![
+        service::metrics,
+        tokens::whoami,
+        tokens::list_tokens,
+        users::list_users,
+        users::show_user,
+        keys::list_keys,
+        keys::list_user_keys,
+        keys::show_key,
+        groups::list_groups,
+        groups::show_group,
+        hosts::list_hosts,
+        hosts::show_host,
+        host_groups::list_host_groups,
+        host_groups::show_host_group,
+        grants::list_grants,
+        grants::show_grant,
+        enrolment_tokens::list_enrolment_tokens,
+        audit::list_events,
+        audit::show_head,
+        explain::explain,
+    ];
+    let officers = group![
+        users::change_user,
+        keys::revoke_key,
+        grants::revoke_grant,
+        tokens::revoke_token
+    ];
+    let admins = group![
+        users::add_user,
+        keys::add_key,
+        groups::add_group,
+        groups::delete_group,
+        groups::add_group_member,
+        groups::remove_group_member,
+        hosts::remove_host,
+        host_groups::add_host_group,
+        host_groups::delete_host_group,
+        host_groups::add_host_to_group,
+        host_groups::remove_host_from_group,
+        grants::add_grant,
+        enrolment_tokens::add_enrolment_token,
+        tokens::add_token,
+    ];
     [
         (Access::Anybody, Effect::Reads, anybody),
         (Access::EnrolmentToken, Effect::Writes, enrolling),

@@ -81,6 +81,16 @@ pub fn parse_json<T: for<'a> Deserialize<'a>>(source: &str, text: &str) -> Resul
 }
 
 /// The cargo that runs us, so that a toolchain chosen by the caller stays chosen.
+///
+/// Without what `cargo run` tells us about our own package: build scripts that watch those variables would run again, and
+/// most of the tree with them, whenever somebody changes between `cargo xtask` and plain cargo.
 fn cargo() -> Command {
-    Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy();
+        if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") {
+            command.env_remove(&name);
+        }
+    }
+    command
 }

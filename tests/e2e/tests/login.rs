@@ -40,7 +40,7 @@ fn grant(server: &KeyServer, account: &str, more: &[&str]) -> String {
     arguments.extend(more);
     let said = server.admin(&arguments).unwrap();
     let grant: serde_json::Value = serde_json::from_str(&said).unwrap();
-    grant["id"].as_str().unwrap().to_owned()
+    grant.get("id").unwrap().as_str().unwrap().to_owned()
 }
 
 #[test]

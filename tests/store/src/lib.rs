@@ -1,6 +1,6 @@
 //! The store's conformance suite: every test runs on SQLite and on PostgreSQL.
 //!
-//! A test is written once, over a [`fixture::Fixture`], and [`on_both`] makes two of it. There is no way to write one for a
+//! A test is written once, over a `fixture::Fixture`, and `on_both` makes two of it. There is no way to write one for a
 //! single database but in the open, in `sqlite_only`, and there is no switch that leaves PostgreSQL out.
 
 #![cfg(test)]

@@ -167,6 +167,7 @@ impl Plan {
         }
     }
 
+    #[expect(clippy::too_many_lines, reason = "one roster, told in order")]
     pub async fn load(&self, fixture: &Fixture, roster: usize) {
         for number in 0..USERS {
             fixture
@@ -250,6 +251,7 @@ pub fn host_number(roster: usize, number: usize) -> u64 {
 }
 
 /// The whole roster, by the lists.
+#[expect(clippy::too_many_lines, reason = "one field of the roster after the other")]
 pub async fn whole(fixture: &Fixture) -> Roster {
     let mut reader = fixture.store.read().await.unwrap();
     let (all, max) = (GrantFilter::default(), Limit::MAX);

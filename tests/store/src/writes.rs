@@ -1,5 +1,10 @@
 //! What every write has in common: a revision, an event, or nothing at all.
 
+#![expect(
+    clippy::too_many_lines,
+    reason = "a write of every kind, one after the other"
+)]
+
 use keyroster_roster::{AuditHead, Grant, Host, Key, User, UserState};
 use keyroster_store::{GrantFilter, HostGroupWithHosts, Limit, Role};
 

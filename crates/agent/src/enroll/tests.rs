@@ -200,6 +200,25 @@ async fn a_host_that_is_enrolled_is_not_enrolled_again_by_accident() {
 }
 
 #[tokio::test]
+async fn a_server_without_tls_is_refused_before_anything_is_sent() {
+    let scene = scene(soundly).await;
+    for server in ["http://keys.example", "keys.example", ""] {
+        let (server, token) = (server.to_owned(), scene.server.token());
+        let name = HostName::parse("web-1").unwrap();
+        let refused = enroll(
+            &scene.dir,
+            Request {
+                server,
+                token,
+                name,
+            },
+        )
+        .await;
+        assert!(matches!(refused, Err(EnrollError::Server(_))));
+    }
+}
+
+#[tokio::test]
 async fn what_an_earlier_enrolment_left_is_gone_after_the_next() {
     let scene = scene(soundly).await;
     for name in [files::SNAPSHOT, files::CONFIRMED, files::BREAKER] {

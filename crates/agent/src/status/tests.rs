@@ -9,7 +9,6 @@ fn identity() -> Identity {
         host_id: "id".to_owned(),
         host_name: "web-1".to_owned(),
         server: "https://keys.example".to_owned(),
-        certificate_until_s: Some(5),
     }
 }
 

@@ -373,3 +373,17 @@ fn a_new_snapshot_replaces_the_old_answer() {
     })
     .unwrap();
 }
+
+#[test]
+fn the_daemon_ends_while_the_key_server_holds_its_question() {
+    let host = Host::new(3600);
+    host.configure("wait-seconds = 25\n");
+    let mut daemon = host.start();
+    host.server.set(Behaviour::Silent);
+    until("a question that may be held", WAIT, || {
+        let held = |head: &String| head.to_ascii_lowercase().contains("prefer: wait=25");
+        Ok(host.server.requests().iter().any(held).then_some(()))
+    })
+    .unwrap();
+    assert!(daemon.terminate().unwrap().success());
+}

@@ -65,8 +65,13 @@ impl Host {
         } else {
             "log = \"stderr\"\n"
         };
+        let wait = if more.contains("wait-seconds") {
+            ""
+        } else {
+            "wait-seconds = 0\n"
+        };
         let text = format!(
-            "state-dir = \"{path}/state\"\nsocket = \"{path}/run/agent.sock\"\npoll-interval-seconds = 3600\n{log}{more}"
+            "state-dir = \"{path}/state\"\nsocket = \"{path}/run/agent.sock\"\npoll-interval-seconds = 3600\n{wait}{log}{more}"
         );
         self.dir.file("agent.toml", text, 0o644).unwrap();
     }

@@ -20,7 +20,7 @@ pub(super) struct Queue {
     dropped: Arc<AtomicU64>,
 }
 
-/// Writes what is queued when it is dropped, for as long as [`FLUSH_TIMEOUT`].
+/// Writes what is queued when it is dropped, for as long as `FLUSH_TIMEOUT`.
 #[must_use = "lines that are still queued are lost without it"]
 pub struct LogGuard {
     sender: SyncSender<Message>,

@@ -8,6 +8,10 @@ use crate::{ForwardList, GrantOptions, Permission, Terms, Tunnel};
 pub(crate) struct Reading(BTreeSet<String>);
 
 impl Reading {
+    #[expect(
+        clippy::too_many_lines,
+        reason = "a table of everything that can be tried"
+    )]
     pub(crate) fn of(terms: &Terms) -> Self {
         let options = &terms.options;
         let mut can = BTreeSet::new();

@@ -25,10 +25,11 @@ pub async fn enroll(
     State(app): State<App>,
     Json(body): Json<Enroll>,
 ) -> Answer<(StatusCode, Json<Enrolled>)> {
+    // What costs least comes first: anybody may ask.
+    let hash = secret::enrolment_hash(&body.secret).ok_or_else(|| refused(&app))?;
     let name: HostName = parse::field("name", &body.name)?;
     let request =
         CertificateRequest::parse(&body.csr).map_err(|error| ApiError::invalid("csr", &error))?;
-    let hash = secret::enrolment_hash(&body.secret).ok_or_else(|| refused(&app))?;
     let now = app.now();
     let host = HostId::parse(&app.new_id()?).map_err(model_error("id"))?;
     // Signed before the token is burnt, so that nothing can fail in between and leave a host without a certificate.

@@ -52,14 +52,84 @@ async fn what_is_made_is_whole_and_private() {
 }
 
 #[tokio::test]
-async fn an_existing_directory_is_refused_and_left_as_it_is() {
+async fn what_is_there_is_refused_and_left_as_it_is() {
     let parent = tempfile::tempdir().unwrap();
-    let error = init(parent.path(), &config(), &SystemClock, &OsRandom)
+    let file = parent.path().join("mine");
+    std::fs::write(&file, "mine").unwrap();
+    std::os::unix::fs::symlink("/nowhere", parent.path().join("link")).unwrap();
+    for path in [
+        parent.path().to_owned(),
+        file.clone(),
+        parent.path().join("link"),
+    ] {
+        let error = init(&path, &config(), &SystemClock, &OsRandom)
+            .await
+            .err()
+            .unwrap();
+        assert!(matches!(error, InitError::Exists(_)), "{error}");
+    }
+    assert_eq!(names_in(parent.path()), ["link", "mine"]);
+}
+
+#[tokio::test]
+async fn an_empty_directory_of_our_own_is_filled_as_packages_make_one() {
+    let parent = tempfile::tempdir().unwrap();
+    let path = parent.path().join("data");
+    DataDir::create(&path).unwrap();
+    init(&path, &config(), &SystemClock, &OsRandom)
+        .await
+        .unwrap();
+    let names = names_in(&path);
+    assert_eq!(
+        names,
+        [
+            "ca.key",
+            "ca.pem",
+            "roster.db",
+            "server.toml",
+            "snapshot-key",
+            "snapshot-key.pub"
+        ]
+    );
+    assert!(
+        init(&path, &config(), &SystemClock, &OsRandom)
+            .await
+            .is_err(),
+        "once"
+    );
+}
+
+#[tokio::test]
+async fn an_empty_directory_that_others_may_write_in_is_refused() {
+    let parent = tempfile::tempdir().unwrap();
+    let path = parent.path().join("data");
+    DataDir::create(&path).unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o777)).unwrap();
+    let error = init(&path, &config(), &SystemClock, &OsRandom)
         .await
         .err()
         .unwrap();
-    assert!(matches!(error, InitError::Exists(_)), "{error}");
-    assert!(names_in(parent.path()).is_empty());
+    assert!(
+        matches!(error, InitError::File(FileError::Exposed { .. })),
+        "{error}"
+    );
+    assert!(names_in(&path).is_empty());
+}
+
+#[tokio::test]
+async fn a_step_that_fails_leaves_an_empty_directory_empty() {
+    let parent = tempfile::tempdir().unwrap();
+    let path = parent.path().join("data");
+    DataDir::create(&path).unwrap();
+    let database = Some(crate::config::DatabaseUrl::new(
+        "mysql://localhost/keyroster".into(),
+    ));
+    let config = Config {
+        database,
+        ..config()
+    };
+    assert!(init(&path, &config, &SystemClock, &OsRandom).await.is_err());
+    assert!(names_in(&path).is_empty());
 }
 
 #[tokio::test]

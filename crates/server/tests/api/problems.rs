@@ -82,6 +82,7 @@ async fn a_body_that_is_not_the_json_that_is_wanted_is_refused() {
 }
 
 #[tokio::test]
+#[expect(clippy::too_many_lines, reason = "a table of cases")]
 async fn an_unknown_or_repeated_field_is_refused_and_named() {
     let fixture = Fixture::start().await;
     for (path, body) in [

@@ -296,7 +296,7 @@ async fn a_restarted_server_goes_on_where_it_was() {
 }
 
 #[tokio::test]
-async fn many_hosts_that_ask_at_once_after_a_write_cost_one_rendering_each() {
+async fn a_host_that_asks_many_times_at_once_costs_one_rendering() {
     let fixture = Fixture::start().await;
     fixture.let_alice_in(ED25519).await;
     let host = fixture.enrol("web-1", "web").await;

@@ -63,7 +63,7 @@ impl Results {
         };
         let ratio = key_server.requests_per_second.median / bare.requests_per_second.median;
         vec![Aim::at_least(
-            "snapshots from memory / bare axum handler, requests a second",
+            "snapshots from memory / bare handler, requests a second",
             ratio,
             0.6,
         )]

@@ -18,6 +18,7 @@ pub(super) fn cases(keys: &Keys) -> Vec<Case> {
     cases
 }
 
+#[expect(clippy::too_many_lines, reason = "a table of cases")]
 fn malformed_keys(keys: &Keys) -> Vec<Case> {
     let (name, body) = keys.parts(KeyName::Ed25519);
     let (ecdsa, ecdsa_body) = keys.parts(KeyName::EcdsaP256);

@@ -64,7 +64,12 @@ impl FakeKeyServer {
 
     /// Does this with every request from now on.
     pub fn set(&self, behaviour: Behaviour) {
-        *lock(&self.shared.choose) = Arc::new(move |_: &str| behaviour.clone());
+        self.choose(move |_| behaviour.clone());
+    }
+
+    /// Chooses by the request's head from now on.
+    pub fn choose(&self, choose: impl Fn(&str) -> Behaviour + Send + Sync + 'static) {
+        *lock(&self.shared.choose) = Arc::new(choose);
     }
 
     /// The heads of the requests that have come in, oldest first.
