@@ -52,8 +52,10 @@ pub struct ServerLimits {
     pub keep_alive_timeout: Duration,
     /// A connection of this age is asked to end, so that the next one proves the peer's certificate again.
     pub connection_age: Duration,
-    /// How long open requests may take to finish once the server shuts down or a connection is too old.
+    /// How long open requests may take to finish once the server shuts down.
     pub drain: Duration,
+    /// How long they may take once their connection is too old: nobody is in a hurry then, and a request may be one that waits.
+    pub aged_drain: Duration,
 }
 
 impl Default for ServerLimits {
@@ -67,6 +69,7 @@ impl Default for ServerLimits {
             keep_alive_timeout: KEEP_ALIVE_TIMEOUT,
             connection_age: CONNECTION_AGE,
             drain: DRAIN_TIMEOUT,
+            aged_drain: AGED_DRAIN_TIMEOUT,
         }
     }
 }
@@ -192,7 +195,7 @@ impl Connection {
             // The accept loop holds the drain deadline of all connections together.
             return self.ended(connection.await);
         }
-        match tokio::time::timeout(self.limits.drain, connection).await {
+        match tokio::time::timeout(self.limits.aged_drain, connection).await {
             Ok(result) => self.ended(result),
             Err(_) => tracing::debug!(peer = %self.peer, "connection cut at the end of its age"),
         }
@@ -309,6 +312,9 @@ pub const CONNECTION_AGE: Duration = Duration::from_secs(60 * 60);
 
 /// How long open requests may take to finish once the server shuts down.
 pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long open requests may take to finish on a connection that is too old.
+pub const AGED_DRAIN_TIMEOUT: Duration = Duration::from_secs(180);
 
 /// Header fields of one HTTP/1 request.
 pub const MAX_HEADERS: usize = 64;

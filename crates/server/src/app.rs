@@ -16,6 +16,7 @@ use uuid::Builder;
 use crate::ca::{Ca, SERIAL_BYTES};
 use crate::caller::KnownCertificates;
 use crate::clock::Clock;
+use crate::confirmations::Confirmations;
 use crate::guard::RequestIds;
 use crate::limits::Limits;
 use crate::metrics::Metrics;
@@ -23,6 +24,7 @@ use crate::open::Opened;
 use crate::random::{Random, RandomError, random_bytes};
 use crate::roster_state::RosterState;
 use crate::snapshots::Snapshots;
+use crate::waiting::Waiting;
 
 /// The application, shared by all requests.
 pub type App = Arc<Application>;
@@ -39,6 +41,12 @@ pub struct Application {
     pub snapshot_key: PublicHalf,
     /// Rendered snapshots.
     pub snapshots: Snapshots,
+    /// Hosts that wait for a change.
+    pub waiting: Arc<Waiting>,
+    /// What hosts say that they hold.
+    pub confirmations: Confirmations,
+    /// Places for those who wait for a receipt.
+    pub receipts: Semaphore,
     /// Hosts' certificates that were seen lately.
     pub certificates: KnownCertificates,
     /// Which keys may be added.
@@ -116,6 +124,9 @@ impl Application {
             ca: parts.opened.ca,
             snapshot_key,
             snapshots: Snapshots::new(parts.opened.snapshot_key, parts.limits.renderings),
+            waiting: Arc::default(),
+            confirmations: Confirmations::default(),
+            receipts: Semaphore::new(parts.limits.receipts),
             certificates: KnownCertificates::new(),
             key_policy: KeyPolicy::default(),
             limits: parts.limits,

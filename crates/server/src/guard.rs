@@ -17,6 +17,7 @@ use tokio::time::Instant;
 use crate::app::App;
 use crate::auth::Bearer;
 use crate::error::{Answered, ApiError};
+use crate::later::{self, Later};
 
 /// Ids of requests: a count from a random start, so that those of two servers do not meet.
 #[derive(Debug)]
@@ -39,18 +40,34 @@ pub async fn guard(State(app): State<App>, request: Request, next: Next) -> Resp
     let told = Told::of(&app, &request);
     let mut response = match app.requests.try_acquire() {
         Err(_) => ApiError::Unavailable("too many requests are worked on").into_response(),
-        Ok(_place) => match tokio::time::timeout(app.limits.total, next.run(request)).await {
-            Ok(response) => response,
-            Err(_) => ApiError::Unavailable(
-                "the request was not done in time; it may have been carried out",
-            )
-            .into_response(),
-        },
+        Ok(_place) => in_time(&app, next.run(request)).await,
     };
+    if let Some(later) = later::take(&mut response) {
+        response = finish(&app, later, response).await;
+    }
     if let Ok(id) = HeaderValue::from_str(&told.id) {
         response.headers_mut().insert(REQUEST_ID, id);
     }
     told.tell(&app, &response);
+    response
+}
+
+async fn in_time(app: &App, answer: impl Future<Output = Response>) -> Response {
+    let done = tokio::time::timeout(app.limits.total, answer).await;
+    done.unwrap_or_else(|_| {
+        ApiError::Unavailable("the request was not done in time; it may have been carried out")
+            .into_response()
+    })
+}
+
+/// The better answer that was worth waiting for. The wait takes no place and knows only its own deadline, or those who wait
+/// would keep out those who work.
+async fn finish(app: &App, mut later: Later, first: Response) -> Response {
+    later.wait(app).await;
+    let mut response = in_time(app, later.answer(app)).await;
+    if let Some(bearer) = first.extensions().get::<Bearer>() {
+        response.extensions_mut().insert(bearer.clone());
+    }
     response
 }
 

@@ -25,6 +25,10 @@ pub struct Limits {
     pub state_age: Duration,
     /// How long `/readyz` waits for the database.
     pub ready: Duration,
+    /// How long a host may wait for a change.
+    pub wait: Duration,
+    /// Receipts waited for at one time; more are answered at once with what is known.
+    pub receipts: usize,
 }
 
 impl Default for Limits {
@@ -38,6 +42,8 @@ impl Default for Limits {
             state_poll: STATE_POLL_INTERVAL,
             state_age: MAX_STATE_AGE,
             ready: READY_TIMEOUT,
+            wait: MAX_WAIT,
+            receipts: MAX_RECEIPTS,
         }
     }
 }
@@ -58,6 +64,21 @@ pub const STATE_POLL_INTERVAL: Duration = Duration::from_millis(500);
 pub const MAX_STATE_AGE: Duration = Duration::from_secs(2);
 /// How long `/readyz` waits for the database.
 pub const READY_TIMEOUT: Duration = Duration::from_secs(1);
+/// How long a host may wait for a change. It takes no place among the requests that are worked on, and no deadline of
+/// theirs counts.
+pub const MAX_WAIT: Duration = Duration::from_secs(50);
+/// Receipts waited for at one time.
+pub const MAX_RECEIPTS: usize = 64;
+/// How long what hosts confirm is collected before it is saved for the other servers.
+pub const CONFIRMATION_BATCH: Duration = Duration::from_millis(50);
+/// How often somebody who waits for a receipt looks for what other servers have heard.
+pub const RECEIPT_POLL: Duration = Duration::from_millis(200);
+/// How long confirmations are collected before somebody who waits for a receipt looks at them.
+pub const RECEIPT_BATCH: Duration = Duration::from_millis(2);
+/// The pause after a database did not answer a task that nobody waits for.
+pub const RETRY_PAUSE: Duration = Duration::from_millis(500);
+/// How long the last confirmations may take to be saved when the server stops.
+pub const LAST_SAVE_TIMEOUT: Duration = Duration::from_secs(2);
 /// Bytes of rendered snapshots that are kept.
 pub const MAX_CACHED_BYTES: u64 = 512 * 1024 * 1024;
 /// Client certificates whose names are kept, so that they are read once a certificate and not once a request.

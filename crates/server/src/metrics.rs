@@ -8,6 +8,7 @@ use metrics::{Counter, Key, Label, Level, Metadata, Recorder as _};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
 
 use crate::roster_state::RosterState;
+use crate::waiting::{End, Waiting};
 
 /// The application's counters.
 pub struct Metrics {
@@ -19,6 +20,9 @@ pub struct Metrics {
     pub unchanged: Counter,
     /// Snapshot requests for which a snapshot was rendered.
     pub rendered: Counter,
+    woken: Counter,
+    waited_in_vain: Counter,
+    sent_home: Counter,
     /// Credentials that were refused.
     pub refused_credentials: Counter,
 }
@@ -41,10 +45,17 @@ impl Metrics {
             let key = Key::from_parts(SNAPSHOTS, vec![Label::from_static_parts("from", from)]);
             recorder.register_counter(&key, &METADATA)
         };
+        let waits = |end: &'static str| {
+            let key = Key::from_parts(WAITS, vec![Label::from_static_parts("end", end)]);
+            recorder.register_counter(&key, &METADATA)
+        };
         Self {
             from_memory: snapshots("memory"),
             unchanged: snapshots("unchanged"),
             rendered: snapshots("rendered"),
+            woken: waits("change"),
+            waited_in_vain: waits("time"),
+            sent_home: waits("stop"),
             refused_credentials: recorder.register_counter(&Key::from_name(REFUSED), &METADATA),
             handle,
             recorder,
@@ -63,9 +74,19 @@ impl Metrics {
             .increment(1);
     }
 
+    /// Counts a host's wait for a change.
+    pub fn waited(&self, end: End) {
+        let counter = match end {
+            End::Change => &self.woken,
+            End::Time => &self.waited_in_vain,
+            End::Stop => &self.sent_home,
+        };
+        counter.increment(1);
+    }
+
     /// The text that Prometheus reads.
     #[must_use]
-    pub fn render(&self, roster: &RosterState) -> String {
+    pub fn render(&self, roster: &RosterState, waiting: &Waiting) -> String {
         let gauge = |name: &'static str, value: f64| {
             self.recorder
                 .register_gauge(&Key::from_static_name(name), &METADATA)
@@ -76,9 +97,14 @@ impl Metrics {
             clippy::cast_precision_loss,
             reason = "a gauge is a float; 2^53 revisions are out of reach"
         )]
-        let (epoch, revision) = (tag.epoch.get() as f64, tag.revision.get() as f64);
+        let (epoch, revision, waiters) = (
+            tag.epoch.get() as f64,
+            tag.revision.get() as f64,
+            waiting.count() as f64,
+        );
         gauge(EPOCH, epoch);
         gauge(REVISION, revision);
+        gauge(WAITING, waiters);
         gauge(AGE, roster.age().as_secs_f64());
         self.handle.render()
     }
@@ -121,17 +147,24 @@ fn class_of(status: StatusCode) -> &'static str {
 
 const REQUESTS: &str = "keyroster_http_requests_total";
 const SNAPSHOTS: &str = "keyroster_snapshot_answers_total";
+const WAITS: &str = "keyroster_snapshot_waits_total";
+const WAITING: &str = "keyroster_hosts_waiting";
 const REFUSED: &str = "keyroster_credentials_refused_total";
 const EPOCH: &str = "keyroster_roster_epoch";
 const REVISION: &str = "keyroster_roster_revision";
 const AGE: &str = "keyroster_database_check_age_seconds";
-const HELP: [(&str, &str); 6] = [
+const HELP: [(&str, &str); 8] = [
     (REQUESTS, "Requests by method, route and class of status"),
     (SNAPSHOTS, "Snapshot requests by where the answer came from"),
     (
         REFUSED,
         "Bearer tokens, client certificates and enrolment tokens that were refused",
     ),
+    (
+        WAITS,
+        "Hosts' waits for a change, by what ended them: a change, the time, the stop of the server",
+    ),
+    (WAITING, "Requests of hosts that wait for a change now"),
     (EPOCH, "Epoch of the roster"),
     (REVISION, "Revision of the roster"),
     (

@@ -2,7 +2,6 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use keyroster_edge::{CertificateHandle, Drained, TlsError, serve, server_config};
@@ -16,6 +15,7 @@ use crate::ca::CaError;
 use crate::openapi;
 use crate::random::RandomError;
 use crate::router::{document, router};
+use crate::tasks;
 
 /// A server that serves until it is told to stop.
 #[derive(Debug)]
@@ -24,7 +24,7 @@ pub struct Server {
     app: App,
     stop: oneshot::Sender<()>,
     serving: JoinHandle<Drained>,
-    beside: [JoinHandle<()>; 2],
+    beside: [JoinHandle<()>; 5],
 }
 
 /// A server can't be started.
@@ -87,8 +87,15 @@ impl Server {
             shutdown,
         ));
         let beside = [
-            tokio::spawn(watch_roster(Arc::clone(&app))),
-            tokio::spawn(renew_certificate(Arc::clone(&app), certificate, names)),
+            tokio::spawn(tasks::watch_roster(Arc::clone(&app))),
+            tokio::spawn(tasks::hear_writes(Arc::clone(&app))),
+            tokio::spawn(tasks::wake_hosts(Arc::clone(&app), app.roster.last())),
+            tokio::spawn(tasks::save_confirmations(Arc::clone(&app))),
+            tokio::spawn(tasks::renew_certificate(
+                Arc::clone(&app),
+                certificate,
+                names,
+            )),
         ];
         Ok(Self {
             address,
@@ -105,64 +112,17 @@ impl Server {
         self.address
     }
 
-    /// Stops listening, lets open requests finish within the drain deadline, and closes the database.
+    /// Stops listening, answers those who wait, lets open requests finish within the drain deadline, and closes the database.
     pub async fn stop(self) -> Drained {
+        self.app.waiting.stop();
         // The loop may have ended by itself; then nobody waits to be told.
         let _ = self.stop.send(());
         let drained = self.serving.await.unwrap_or(Drained::CutOff(0));
         for task in self.beside {
             task.abort();
         }
+        tasks::save_last(&self.app).await;
         self.app.store.close().await;
         drained
     }
 }
-
-/// Asks the database again and again whether another server wrote.
-async fn watch_roster(app: App) {
-    let mut lost = false;
-    loop {
-        tokio::time::sleep(app.limits.state_poll).await;
-        let asked = tokio::time::timeout(app.limits.state_age, app.refresh_quietly()).await;
-        let failure = match asked {
-            Ok(Ok(())) => None,
-            Ok(Err(error)) => Some(error.to_string()),
-            Err(_) => Some("no answer in time".to_owned()),
-        };
-        match (failure, lost) {
-            (Some(error), false) => tracing::error!(error, "the roster's database is out of reach"),
-            (None, true) => tracing::info!("the roster's database is back"),
-            _ => continue,
-        }
-        lost = !lost;
-    }
-}
-
-/// Replaces the server's certificate long before it ends, while it serves.
-async fn renew_certificate(app: App, certificate: CertificateHandle, names: Vec<String>) {
-    loop {
-        tokio::time::sleep(CERTIFICATE_INTERVAL).await;
-        let issued = app
-            .new_serial()
-            .map_err(ServeError::from)
-            .and_then(|serial| {
-                app.ca
-                    .issue_server(&names, app.now(), serial)
-                    .map_err(ServeError::from)
-            })
-            .and_then(|leaf| {
-                certificate
-                    .replace(leaf.chain, &leaf.key)
-                    .map_err(ServeError::from)
-            });
-        match issued {
-            Ok(()) => tracing::debug!("the server's certificate was replaced"),
-            Err(error) => {
-                tracing::error!(%error, "the server's certificate can't be replaced; the old one stays")
-            }
-        }
-    }
-}
-
-/// How often the server's certificate is replaced.
-const CERTIFICATE_INTERVAL: Duration = Duration::from_secs(24 * 60 * 60);

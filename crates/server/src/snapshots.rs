@@ -33,7 +33,7 @@ pub struct Snapshots {
 #[derive(Debug)]
 pub struct Known {
     /// The state of the roster at which all of this was read.
-    at: Tag,
+    pub at: Tag,
     /// What its certificates are judged by; `None` if there is no such host.
     pub credential: Option<HostCredential>,
     /// Its snapshot; `None` for a host that is not in the roster any more.

@@ -32,3 +32,5 @@ create table host_confirmations (
 );
 
 create index services_of_owner on users (owner);
+
+create index audit_events_of_object on audit_events (object, action, revision);

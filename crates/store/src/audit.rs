@@ -60,6 +60,8 @@ statements! {
         values ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
     LIST = "select sequence, revision, occurred_at, actor, action, object, detail, previous_hash, hash \
         from audit_events where sequence > $1 order by sequence limit $2";
+    NEWEST = "select sequence, revision, occurred_at, actor, action, object, detail, previous_hash, hash \
+        from audit_events where object = $1 and action = $2 order by revision desc limit 1";
 }
 
 impl Reader {
@@ -74,6 +76,18 @@ impl Reader {
             check_texts(event)?;
         }
         Ok(Page::of(items, limit, |event| event.sequence))
+    }
+
+    /// The revision that last did this to this object: for whoever asks to do it again, and has to know since when it is done.
+    pub async fn last_done(
+        &mut self,
+        action: Action,
+        object: &Object,
+    ) -> Result<Option<Revision>, StoreError> {
+        let id = object.id();
+        let of_object = values![&id, action.as_str()];
+        let event = self.tx.first::<EventRow>(NEWEST, of_object).await?;
+        Ok(event.map(|event| event.revision))
     }
 
     /// Checks every event, a page at a time.

@@ -99,7 +99,6 @@ macro_rules! keep_freshness {
 
 statements! {
     CHANGED = "select id, changed_revision from hosts where changed_revision > $1 order by changed_revision";
-    CHANGED_AT = "select id, changed_revision from hosts where id = $1";
     MARK_HOST = mark!("id = $2");
     MARK_HOST_GROUP = mark!("id in (select m.host from host_group_members m where m.host_group = $2)");
     MARK_GROUP = mark_targets!("select g.host, g.host_group from grants g where g.revoked_at is null and g.group_name = $2");
@@ -125,16 +124,6 @@ impl Reader {
         self.tx
             .all::<ChangedRow>(CHANGED, values![after.as_i64()])
             .await
-    }
-
-    /// The newest write that concerns this host.
-    pub(crate) async fn host_changed(
-        &mut self,
-        host: &HostId,
-    ) -> Result<Option<Revision>, StoreError> {
-        let of_host = values![host];
-        let found = self.tx.first::<ChangedRow>(CHANGED_AT, of_host).await?;
-        Ok(found.map(|(_, revision)| revision))
     }
 }
 

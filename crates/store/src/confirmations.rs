@@ -35,7 +35,7 @@ macro_rules! rows {
 
 statements! {
     // One statement for a batch of reports; rows that a batch leaves empty, and hosts that nobody enrolled, find no
-    // host. In order of id, for of two key servers that confirm at once neither may wait for the other.
+    // host. In order of id, so that two key servers that confirm at once never wait for each other in a circle.
     CONFIRM = concat!(
         "with reported (host, epoch, revision, confirmed_at) as (",
         rows!(
@@ -48,7 +48,8 @@ statements! {
         ),
         ") insert into host_confirmations (host, epoch, revision, confirmed_at) \
         select h.id, r.epoch, r.revision, r.confirmed_at from reported r join hosts h on h.id = r.host \
-        where r.host is not null order by h.id \
+        join roster_state s on (r.epoch, r.revision) <= (s.epoch, s.revision) \
+        where s.id = 1 order by h.id \
         on conflict (host) do update set \
             epoch = case when (excluded.epoch, excluded.revision) > (host_confirmations.epoch, host_confirmations.revision) \
                 then excluded.epoch else host_confirmations.epoch end, \
@@ -60,8 +61,8 @@ statements! {
 }
 
 impl Store {
-    /// Writes down what hosts have confirmed. A report older than what is known changes nothing, and one about a host that
-    /// was never enrolled is left out.
+    /// Writes down what hosts have confirmed. A report older than what is known changes nothing. Left out are hosts that were
+    /// never enrolled, and states that the roster has not come to: such a report would stand for writes that are yet to be.
     pub async fn confirm(&self, reports: &[(HostId, Confirmation)]) -> Result<(), StoreError> {
         let newest = newest(reports);
         if newest.is_empty() {

@@ -54,32 +54,30 @@ impl Reader {
             .into_iter()
             .map(|(host, _, freshness)| (host, freshness))
             .collect();
-        let mut receipts: BTreeMap<HostId, usize> = BTreeMap::new();
-        let mut list: Vec<HostReceipt> = Vec::with_capacity(hosts.len());
-        for (host, name, confirmed) in hosts {
-            receipts.insert(host.clone(), list.len());
-            let freshness = now.remove(&host).unwrap_or_default();
-            list.push(HostReceipt {
+        let mut bounds: BTreeMap<HostId, Vec<(Revision, Freshness)>> = BTreeMap::new();
+        for (host, until, freshness) in past {
+            bounds.entry(host).or_default().push((until, freshness));
+        }
+        let receipt = |(host, name, confirmed)| {
+            let missed = bounds.remove(&host).unwrap_or_default().into_iter();
+            let freshness = missed
+                .filter(|(until, _)| may_not_know(confirmed, epoch, *until))
+                .map(|(_, freshness)| freshness)
+                .try_fold(now.remove(&host).unwrap_or_default(), laxest);
+            let row = Row::new(FreshnessRow::TABLE, "of a receipt");
+            Ok(HostReceipt {
+                freshness: row.value("max_staleness_s, grace_s", freshness)?,
                 host,
                 name,
                 confirmed,
-                freshness,
-            });
-        }
-        for (host, until, freshness) in past {
-            if let Some(receipt) = receipts.get(&host).and_then(|at| list.get_mut(*at))
-                && may_still_go_by(receipt.confirmed, epoch, until)
-            {
-                let row = Row::new(FreshnessRow::TABLE, host.as_str());
-                receipt.freshness = row.value("freshness", laxest(receipt.freshness, freshness))?;
-            }
-        }
-        Ok(list)
+            })
+        };
+        hosts.into_iter().map(receipt).collect()
     }
 }
 
-/// Whether a host may not have heard of the revision that changed its bound.
-fn may_still_go_by(confirmed: Option<Confirmation>, epoch: Epoch, until: Revision) -> bool {
+/// Whether a host may go by what held until this revision.
+fn may_not_know(confirmed: Option<Confirmation>, epoch: Epoch, until: Revision) -> bool {
     confirmed.is_none_or(|confirmed| confirmed.epoch != epoch || confirmed.revision < until)
 }
 

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use keyroster_keys::{GroupName, UserName};
-use keyroster_roster::{Group, Host, HostId, Revision, Roster};
+use keyroster_roster::{Group, Host, HostId, Roster};
 use sqlx::FromRow;
 
 use crate::StoreError;
@@ -26,8 +26,6 @@ pub struct HostSlice {
     pub state: RosterState,
     /// The host, removed or not.
     pub host: Host,
-    /// The newest revision that may have changed what is said below, as far as it concerns this host.
-    pub changed: Revision,
     /// A roster that decides for this host like the whole one; without revoked grants.
     pub roster: Roster,
 }
@@ -91,7 +89,6 @@ impl Reader {
         let Some(host) = self.host(id).await? else {
             return Ok(None);
         };
-        let changed = self.host_changed(id).await?.unwrap_or(state.revision);
         let of_host = values![id];
         let host_groups = self.tx.all::<HostGroupRow>(HOST_GROUPS, of_host).await?;
         let grants = self.tx.all::<GrantRow>(GRANTS, of_host).await?;
@@ -118,7 +115,6 @@ impl Reader {
         Ok(Some(HostSlice {
             state,
             host,
-            changed,
             roster,
         }))
     }
@@ -163,7 +159,7 @@ mod tests {
     use sqlx::{AssertSqlSafe, Row as _};
 
     use super::*;
-    use crate::{Location, Store};
+    use crate::{Location, Store, concerned, receipt};
 
     #[tokio::test]
     async fn no_query_reads_a_whole_table() {
@@ -174,7 +170,8 @@ mod tests {
         let Store::Sqlite(pools) = &store else {
             panic!("not a file")
         };
-        for statement in STATEMENTS {
+        let others = concerned::STATEMENTS.iter().chain(receipt::STATEMENTS);
+        for statement in STATEMENTS.iter().chain(others) {
             let explain = AssertSqlSafe(format!("explain query plan {}", statement.sql));
             let plan = sqlx::query(explain)
                 .bind("id")

@@ -1,8 +1,9 @@
 //! Making and opening a roster.
 
+use keyroster_roster::Revision;
 use keyroster_store::{Location, Store};
 
-use crate::fixture::Fixture;
+use crate::fixture::{Fixture, NOW};
 use crate::model::*;
 use crate::on_both;
 
@@ -55,6 +56,26 @@ on_both! {
         let store = fixture.another_store().await;
         assert_eq!(store.state().await.unwrap(), state);
         assert_eq!(store.read().await.unwrap().key(blob(1).fingerprint()).await.unwrap(), Some(key("alice", 1)));
+    }
+
+    async fn a_roster_of_the_first_schema_is_brought_up_to_date(fixture: Fixture) {
+        fixture.add_person("alice").await;
+        fixture.add_host_group("web").await;
+        fixture.add_host(1, "web").await;
+        fixture.store.close().await;
+        fixture.tamper(
+            "drop table write_hosts; drop table past_freshness; drop table host_confirmations; \
+             drop index hosts_by_change; alter table hosts drop column changed_revision; \
+             drop index services_of_owner; drop index audit_events_of_object; \
+             delete from _sqlx_migrations where version = 2",
+        ).await;
+        let store = fixture.another_store().await;
+        let granted = store.write(&actor("admin"), NOW).add_grant(&grant(1, for_user("alice"), on_host(1))).await;
+        let revision = granted.unwrap().revision;
+        let mut reader = store.read().await.unwrap();
+        let nothing = Revision::new(0).unwrap();
+        assert_eq!(reader.changed_hosts(nothing).await.unwrap(), [(host_id(1), revision)]);
+        assert_eq!(reader.receipt(revision).await.unwrap().len(), 1);
     }
 
     async fn a_closed_store_is_unavailable(fixture: Fixture) {

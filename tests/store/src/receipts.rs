@@ -2,9 +2,9 @@
 
 use keyroster_roster::{
     Epoch, Freshness, FreshnessMode, HostGroup, HostId, MAX_GRACE_S, MAX_MAX_STALENESS_S, Revision,
-    Timestamp,
+    Timestamp, UserState,
 };
-use keyroster_store::{Confirmation, HostReceipt};
+use keyroster_store::{Action, Confirmation, HostReceipt, Object, Outcome};
 
 use crate::fixture::{Fixture, LATER, NOW};
 use crate::model::*;
@@ -107,6 +107,20 @@ on_both! {
         assert_eq!(fixture.named(removed).await, [host_id(1)]);
     }
 
+    async fn whoever_revokes_again_finds_the_receipt_of_the_revocation(fixture: Fixture) {
+        fixture.with_hosts(1).await;
+        let revoked = fixture.revoke(1).await;
+        let suspended = fixture.write().set_user_state(&user_name("alice"), UserState::Suspended, None).await;
+        let suspended = suspended.unwrap().state().revision;
+        fixture.add_person("bob").await;
+        assert!(matches!(fixture.write().revoke_key(blob(1).fingerprint(), None).await, Ok(Outcome::Unchanged(_))));
+        let (key, alice) = (Object::Key(*blob(1).fingerprint()), Object::User(user_name("alice")));
+        let mut reader = fixture.store.read().await.unwrap();
+        assert_eq!(reader.last_done(Action::KeyRevoke, &key).await.unwrap(), Some(revoked));
+        assert_eq!(reader.last_done(Action::UserSetState, &alice).await.unwrap(), Some(suspended));
+        assert_eq!(reader.last_done(Action::KeyAdd, &alice).await.unwrap(), None);
+    }
+
     async fn a_write_that_only_gives_has_an_empty_receipt(fixture: Fixture) {
         fixture.with_hosts(1).await;
         fixture.add_key("alice", 2).await;
@@ -130,6 +144,7 @@ on_both! {
     async fn a_confirmation_never_goes_back_neither_in_state_nor_in_time(fixture: Fixture) {
         fixture.with_hosts(1).await;
         let granted = fixture.revision().await;
+        fixture.tamper("update roster_state set epoch = 2").await;
         for (reported, known) in [
             (confirmation(1, 5, NOW), confirmation(1, 5, NOW)),
             (confirmation(1, 4, LATER), confirmation(1, 5, LATER)),
@@ -141,6 +156,18 @@ on_both! {
             fixture.confirm(1, reported).await;
             assert_eq!(fixture.confirmed(granted, 1).await, Some(known), "after {reported:?}");
         }
+    }
+
+    async fn nobody_can_confirm_what_is_yet_to_be_written(fixture: Fixture) {
+        fixture.with_hosts(1).await;
+        let granted = fixture.revision().await;
+        for (epoch, revision) in [(1, granted.get() + 1), (2, 1), (1, Revision::MAX.get())] {
+            fixture.confirm(1, confirmation(epoch, revision, NOW)).await;
+            assert_eq!(fixture.confirmed(granted, 1).await, None, "{epoch}.{revision}");
+        }
+        let known = confirmation(1, granted.get(), NOW);
+        fixture.confirm(1, known).await;
+        assert_eq!(fixture.confirmed(granted, 1).await, Some(known));
     }
 
     async fn of_several_reports_of_one_host_at_once_the_newest_state_and_the_last_moment_hold(fixture: Fixture) {
@@ -208,13 +235,38 @@ on_both! {
         assert_eq!(fixture.receipt(revoked).await[0].freshness, Freshness::default());
     }
 
+    async fn a_host_that_has_not_heard_that_it_left_its_host_group_goes_by_the_bound_of_that(fixture: Fixture) {
+        let lax = freshness(60, 7_200, FreshnessMode::Grace);
+        let group = HostGroup { name: group_name("lax"), freshness: lax };
+        fixture.write().add_host_group(&group).await.unwrap();
+        fixture.add_host(1, "lax").await;
+        fixture.add_host(2, "lax").await;
+        fixture.add_person("alice").await;
+        fixture.add_key("alice", 1).await;
+        for host in [1, 2] {
+            fixture.confirm(host, confirmation(1, fixture.revision().await.get(), NOW)).await;
+            fixture.add_grant(host, for_user("alice"), on_host(host)).await;
+        }
+        let _ = fixture.write().remove_host_from_group(&group.name, &host_id(1)).await.unwrap();
+        fixture.write().delete_host_group(&group.name).await.unwrap();
+        let revoked = fixture.revoke(1).await;
+        let bounds = async || fixture.receipt(revoked).await.into_iter().map(|host| host.freshness).collect::<Vec<_>>();
+        assert_eq!(bounds().await, [lax, lax]);
+        fixture.confirm(2, confirmation(1, revoked.get(), NOW)).await;
+        assert_eq!(bounds().await, [lax, Freshness::default()]);
+    }
+
     async fn a_host_of_another_epoch_may_go_by_any_bound_that_it_ever_had(fixture: Fixture) {
         fixture.with_hosts(1).await;
         let strict = freshness(10, 7_200, FreshnessMode::Strict);
         let group = HostGroup { name: group_name("strict"), freshness: strict };
         fixture.write().add_host_group(&group).await.unwrap();
         let _ = fixture.write().add_host_to_group(&group.name, &host_id(1)).await.unwrap();
-        fixture.confirm(1, confirmation(1, 1_000, NOW)).await;
+        let held = fixture.revision().await;
+        fixture.confirm(1, confirmation(1, held.get(), NOW)).await;
+        let revoked = fixture.revoke(1).await;
+        let both = freshness(10, 3_600, FreshnessMode::Strict);
+        assert_eq!(fixture.receipt(revoked).await[0].freshness, both);
         fixture.tamper("update roster_state set epoch = 2").await;
         let revoked = fixture.revoke(1).await;
         assert_eq!(fixture.receipt(revoked).await[0].freshness, Freshness::default());

@@ -2,11 +2,12 @@
 
 use axum::extract::State;
 use axum::http::StatusCode;
+use axum::response::Response;
 use keyroster_api::grant::{AddGrant, EffectText, GrantView};
 use keyroster_api::key::Revoke;
 use keyroster_api::page::{Page, PageQuery};
 use keyroster_api::paths;
-use keyroster_api::receipt::Written;
+use keyroster_api::receipt::WaitQuery;
 use keyroster_roster::{
     Actor, Effect, FromList, Grant, GrantId, GrantOptions, GrantState, Subject, Target, Timestamp,
 };
@@ -19,6 +20,7 @@ use crate::extract::{Json, JsonOrDefault, Params, Segment};
 use crate::handlers::hosts;
 use crate::page;
 use crate::parse::{self, HostRef};
+use crate::receipts::{Patience, WrittenOrReceipt};
 
 /// Grants in order of age, revoked ones too
 #[utoipa::path(get, path = paths::GRANTS, tag = "grants", params(PageQuery),
@@ -75,21 +77,23 @@ pub async fn add_grant(
 
 /// Revokes a grant, for good
 #[utoipa::path(post, path = paths::GRANT_REVOKE, tag = "grants", request_body = Option<Revoke>,
-    params(("id" = String, Path, description = "The grant's id")),
-    responses((status = 200, description = "From which revision on it holds", body = Written)))]
+    params(("id" = String, Path, description = "The grant's id"), WaitQuery),
+    responses((status = 200, description = "From which revision on it holds", body = WrittenOrReceipt)))]
 pub async fn revoke_grant(
     State(app): State<App>,
     bearer: Bearer,
     Segment(id): Segment<GrantId>,
+    Params(query): Params<WaitQuery>,
     JsonOrDefault(body): JsonOrDefault<Revoke>,
-) -> Answer<Json<Written>> {
+) -> Answer<Response> {
+    let patience = Patience::read(query)?;
     let reason = parse::reason(body.reason.as_deref())?;
     let outcome = app
         .store
         .write(&bearer.actor, app.now())
         .revoke_grant(&id, reason.as_ref())
         .await?;
-    Ok(Json(parse::written(outcome.state())))
+    patience.answer(outcome)
 }
 
 fn read(

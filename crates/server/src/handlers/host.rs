@@ -1,5 +1,7 @@
 //! What a host asks for itself, with its certificate in hand: its snapshot, and its next certificate.
 
+use std::time::Duration;
+
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
@@ -8,6 +10,7 @@ use keyroster_api::paths;
 use keyroster_api::snapshot::{CONTENT_TYPE, Tag};
 use keyroster_roster::Actor;
 use keyroster_store::Renewal;
+use tokio::time::Instant;
 
 use crate::app::App;
 use crate::caller::{self, Caller};
@@ -15,13 +18,18 @@ use crate::certificate_request::CertificateRequest;
 use crate::error::{Answer, ApiError, model_error};
 use crate::extract::Json;
 use crate::host_identity::HostIdentity;
+use crate::later::{self, Later};
+use crate::prefer;
+use crate::waiting::Waiter;
 
 /// The calling host's snapshot
 ///
 /// A signed document: see `docs/snapshot.md`. Its entity tag is `"<epoch>.<revision>"`; with `If-None-Match` a host is told
-/// that it has the newest.
+/// that it has the newest, and says that it holds that one on disk. With `Prefer: wait=<seconds>` it is told so only when
+/// nothing has changed for it in that time, 50 seconds at most.
 #[utoipa::path(get, path = paths::HOST_SNAPSHOT, tag = "hosts' own",
-    params(("If-None-Match" = Option<String>, Header, description = "The entity tag of the snapshot that the host has")),
+    params(("If-None-Match" = Option<String>, Header, description = "The entity tag of the snapshot that the host has"),
+        ("Prefer" = Option<String>, Header, description = "`wait=<seconds>`: how long the host is ready to wait for a change")),
     responses(
         (status = 200, description = "The signed document", body = Vec<u8>, content_type = CONTENT_TYPE),
         (status = 304, description = "The host has the newest")))]
@@ -33,23 +41,105 @@ pub async fn snapshot(
     let held = headers
         .get(header::IF_NONE_MATCH)
         .and_then(|value| Tag::from_header(value.to_str().ok()?).ok());
-    let known = app.snapshots.get(&app, &caller.host, held).await?;
-    caller::admit(&app, &caller, known.credential).await?;
-    let Some(document) = &known.document else {
-        return Err(caller::gone(&caller));
+    let span = held.and_then(|_| prefer::wait(&headers, app.limits.wait));
+    // The wait begins before the look, so that no change falls between the two.
+    let wait = span.and_then(|span| Some((span, app.waiting.begin(&caller.host)?)));
+    let look = Look { caller, held };
+    let (mut response, seen) = look.answer(&app).await?;
+    let Some((span, waiter)) = wait else {
+        return Ok(response);
     };
-    let headers = [
-        (header::ETAG, document.etag.clone()),
-        (
-            header::CACHE_CONTROL,
-            HeaderValue::from_static("private, no-cache"),
-        ),
-    ];
-    if held == Some(document.tag) {
-        return Ok((StatusCode::NOT_MODIFIED, headers).into_response());
+    if response.status() == StatusCode::NOT_MODIFIED {
+        let until = Instant::now() + span;
+        let wait = SnapshotWait {
+            look,
+            seen,
+            span,
+            until,
+            waiter,
+        };
+        later::put(&mut response, Later::Snapshot(wait));
+    } else {
+        response.headers_mut().extend(prefer::applied(span));
     }
-    let content_type = [(header::CONTENT_TYPE, HeaderValue::from_static(CONTENT_TYPE))];
-    Ok((headers, content_type, document.bytes.clone()).into_response())
+    Ok(response)
+}
+
+/// A host's look at its snapshot.
+#[derive(Debug)]
+struct Look {
+    caller: Caller,
+    held: Option<Tag>,
+}
+
+/// A host that waits for a change.
+#[derive(Debug)]
+pub struct SnapshotWait {
+    look: Look,
+    /// The state of the roster at which nothing had changed for it.
+    seen: Tag,
+    span: Duration,
+    until: Instant,
+    waiter: Waiter,
+}
+
+impl SnapshotWait {
+    /// Waits.
+    pub async fn wait(&mut self, app: &App) {
+        let end = self.waiter.wait(self.seen, self.until).await;
+        app.metrics.waited(end);
+    }
+
+    /// Looks again. Who may look is decided again too.
+    ///
+    /// # Errors
+    /// When the host is out, or nothing can be decided.
+    pub async fn answer(self, app: &App) -> Answer<Response> {
+        let (mut response, _) = self.look.answer(app).await?;
+        response.headers_mut().extend(prefer::applied(self.span));
+        Ok(response)
+    }
+}
+
+impl Look {
+    /// The answer, and the state of the roster of which it is.
+    async fn answer(&self, app: &App) -> Answer<(Response, Tag)> {
+        let known = app.snapshots.get(app, &self.caller.host, self.held).await?;
+        caller::admit(app, &self.caller, known.credential).await?;
+        let Some(document) = &known.document else {
+            return Err(caller::gone(&self.caller));
+        };
+        let is_newest = self.held == Some(document.tag);
+        self.confirm(
+            app,
+            if is_newest { Some(known.at) } else { self.held },
+            known.at,
+        );
+        let headers = [
+            (header::ETAG, document.etag.clone()),
+            (
+                header::CACHE_CONTROL,
+                HeaderValue::from_static("private, no-cache"),
+            ),
+        ];
+        if is_newest {
+            return Ok((
+                (StatusCode::NOT_MODIFIED, headers).into_response(),
+                known.at,
+            ));
+        }
+        let content_type = [(header::CONTENT_TYPE, HeaderValue::from_static(CONTENT_TYPE))];
+        let response = (headers, content_type, document.bytes.clone()).into_response();
+        Ok((response, known.at))
+    }
+
+    /// Takes note of what the host holds. What says the same as the roster at a later state is as good as that state; what
+    /// claims to be newer than the roster is no state that this roster had.
+    fn confirm(&self, app: &App, held: Option<Tag>, at: Tag) {
+        if let Some(held) = held.filter(|held| *held <= at) {
+            app.confirmations.hear(&self.caller.host, held, app.now());
+        }
+    }
 }
 
 /// A new certificate for the calling host

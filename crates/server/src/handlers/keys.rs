@@ -2,9 +2,10 @@
 
 use axum::extract::State;
 use axum::http::StatusCode;
+use axum::response::Response;
 use keyroster_api::key::{AddKey, KeyView, Revoke};
 use keyroster_api::page::{Page, PageQuery};
-use keyroster_api::receipt::Written;
+use keyroster_api::receipt::WaitQuery;
 use keyroster_api::{ProblemKind, paths};
 use keyroster_keys::{Fingerprint, KeyBlob, KeyPolicy, PastedKeyError, UserName, parse_public_key};
 use keyroster_roster::{Key, KeyState, Label};
@@ -16,6 +17,7 @@ use crate::error::{Answer, ApiError, model_error};
 use crate::extract::{Json, JsonOrDefault, Params, Segment};
 use crate::page;
 use crate::parse;
+use crate::receipts::{Patience, WrittenOrReceipt};
 
 /// Keys in order of fingerprint
 #[utoipa::path(get, path = paths::KEYS, tag = "keys", params(PageQuery),
@@ -100,21 +102,23 @@ pub async fn add_key(
 
 /// Revokes a key, for good
 #[utoipa::path(post, path = paths::KEY_REVOKE, tag = "keys", request_body = Option<Revoke>,
-    params(("fingerprint" = String, Path, description = "SHA256:… , percent-encoded")),
-    responses((status = 200, description = "From which revision on it holds", body = Written)))]
+    params(("fingerprint" = String, Path, description = "SHA256:… , percent-encoded"), WaitQuery),
+    responses((status = 200, description = "From which revision on it holds", body = WrittenOrReceipt)))]
 pub async fn revoke_key(
     State(app): State<App>,
     bearer: Bearer,
     Segment(key): Segment<Fingerprint>,
+    Params(query): Params<WaitQuery>,
     JsonOrDefault(body): JsonOrDefault<Revoke>,
-) -> Answer<Json<Written>> {
+) -> Answer<Response> {
+    let patience = Patience::read(query)?;
     let reason = parse::reason(body.reason.as_deref())?;
     let outcome = app
         .store
         .write(&bearer.actor, app.now())
         .revoke_key(&key, reason.as_ref())
         .await?;
-    Ok(Json(parse::written(outcome.state())))
+    patience.answer(outcome)
 }
 
 /// A pasted key that the policy takes, and what it is called: what the body says, else the pasted comment.

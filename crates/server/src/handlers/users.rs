@@ -2,9 +2,10 @@
 
 use axum::extract::State;
 use axum::http::StatusCode;
+use axum::response::Response;
 use keyroster_api::page::{Page, PageQuery};
 use keyroster_api::paths;
-use keyroster_api::receipt::Written;
+use keyroster_api::receipt::WaitQuery;
 use keyroster_api::token::Role;
 use keyroster_api::user::{AddUser, ChangeUser, UserView, state_from_text};
 use keyroster_keys::UserName;
@@ -17,6 +18,7 @@ use crate::error::{Answer, ApiError};
 use crate::extract::{Json, Params, Segment};
 use crate::page;
 use crate::parse;
+use crate::receipts::{Patience, WrittenOrReceipt};
 
 /// Users in order of name
 #[utoipa::path(get, path = paths::USERS, tag = "users", params(PageQuery),
@@ -72,22 +74,25 @@ pub async fn add_user(
 
 /// Suspends, resumes or terminates a user
 #[utoipa::path(patch, path = paths::USER, tag = "users", request_body = ChangeUser,
-    params(("name" = String, Path, description = "The user's name")),
-    responses((status = 200, description = "From which revision on it holds", body = Written)))]
+    params(("name" = String, Path, description = "The user's name"), WaitQuery),
+    responses((status = 200, description = "From which revision on it holds", body = WrittenOrReceipt)))]
 pub async fn change_user(
     State(app): State<App>,
     bearer: Bearer,
     Segment(name): Segment<UserName>,
+    Params(query): Params<WaitQuery>,
     Json(body): Json<ChangeUser>,
-) -> Answer<Json<Written>> {
+) -> Answer<Response> {
+    let patience = Patience::read(query)?;
     let state = state_from_text(&body.state).ok_or_else(|| {
         ApiError::invalid(
             "state",
             &"\"active\", \"suspended\" or \"terminated\" is wanted",
         )
     })?;
-    // An officer only ever takes away.
+    // An officer only ever takes away, and only what is taken away is confirmed.
     if state == UserState::Active {
+        patience.must_be_none()?;
         bearer.needs(Role::Admin)?;
     }
     let reason = parse::reason(body.reason.as_deref())?;
@@ -96,5 +101,5 @@ pub async fn change_user(
         .write(&bearer.actor, app.now())
         .set_user_state(&name, state, reason.as_ref())
         .await?;
-    Ok(Json(parse::written(outcome.state())))
+    patience.answer(outcome)
 }

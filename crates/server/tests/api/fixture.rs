@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
 
 use axum::http::{HeaderMap, Method};
 use keyroster_api::enroll::{Enrolled, EnrolmentToken};
@@ -23,6 +24,7 @@ use rcgen::{CertificateParams, KeyPair};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use tokio::task::JoinHandle;
 
 /// The wall clock, moved by a test.
 #[derive(Debug, Default)]
@@ -114,7 +116,11 @@ impl Fixture {
 
     /// A second server on the same database.
     pub async fn beside(&self) -> Server {
-        serve(&self.data, Limits::default(), &self.clock).await
+        self.beside_with(Limits::default()).await
+    }
+
+    pub async fn beside_with(&self, limits: Limits) -> Server {
+        serve(&self.data, limits, &self.clock).await
     }
 
     pub fn file(&self, name: &str) -> PathBuf {
@@ -188,6 +194,33 @@ impl Fixture {
         reply.json()["token"].as_str().unwrap().to_owned()
     }
 
+    /// A number among the metrics; 0 when it is not there yet.
+    pub async fn metric(&self, name: &str) -> u64 {
+        self.metric_at(self.server.address(), name).await
+    }
+
+    pub async fn metric_at(&self, address: SocketAddr, name: &str) -> u64 {
+        let request = self
+            .people
+            .request(Method::GET, &url(address, paths::METRICS))
+            .bearer_auth(&self.token);
+        let text = send(&self.people, request).await.body;
+        let text = String::from_utf8(text.to_vec()).unwrap();
+        let number = |line: &str| line.strip_prefix(name)?.trim().parse().ok();
+        text.lines().find_map(number).unwrap_or(0)
+    }
+
+    /// Waits until this many requests of hosts wait at a server.
+    pub async fn until_waiting_at(&self, address: SocketAddr, hosts: u64) {
+        while self.metric_at(address, "keyroster_hosts_waiting").await != hosts {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    }
+
+    pub async fn until_waiting(&self, hosts: u64) {
+        self.until_waiting_at(self.server.address(), hosts).await;
+    }
+
     pub async fn revision(&self) -> u64 {
         let events = self.get("/v1/audit/head").await.json();
         events["sequence"].as_u64().unwrap()
@@ -255,6 +288,11 @@ impl Fixture {
         }
     }
 
+    /// A client that shows no certificate, on a connection of its own.
+    pub fn another_client(&self) -> HttpClient {
+        http_client(Trust::Ca(self.ca.clone()), None, ClientLimits::default()).unwrap()
+    }
+
     /// A client that shows this certificate.
     pub fn host_client(&self, certificate: &str, key: &KeyPair) -> HttpClient {
         let identity = Identity {
@@ -284,6 +322,20 @@ impl Host {
             request = request.header("if-none-match", tag);
         }
         send(&self.client, request).await
+    }
+
+    /// Asks for the snapshot, ready to wait as this header says.
+    pub fn wait(&self, held: &str, prefer: &str) -> JoinHandle<Reply> {
+        self.wait_at(self.address, held, prefer)
+    }
+
+    pub fn wait_at(&self, address: SocketAddr, held: &str, prefer: &str) -> JoinHandle<Reply> {
+        let client = self.client.clone();
+        let request = client.request(Method::GET, &url(address, paths::HOST_SNAPSHOT));
+        let request = request
+            .header("if-none-match", held)
+            .header("prefer", prefer);
+        tokio::spawn(async move { send(&client, request).await })
     }
 
     /// Asks for a new certificate; the answer, and the key that it was asked for.

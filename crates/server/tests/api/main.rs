@@ -19,6 +19,8 @@ mod openapi;
 mod paging;
 mod postgres;
 mod problems;
+mod push;
+mod receipts;
 mod roster;
 mod service;
 mod shutdown;

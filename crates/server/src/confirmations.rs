@@ -1,0 +1,160 @@
+//! What hosts say that they hold: heard here at once, and told to the other key servers in batches.
+//!
+//! A host asks again as soon as it holds a snapshot on disk, and its question names that snapshot. So a question is a
+//! confirmation, and needs no request of its own.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use keyroster_api::snapshot::Tag;
+use keyroster_roster::{HostId, Timestamp};
+use keyroster_store::{Confirmation, Store, StoreError};
+use tokio::sync::{Notify, watch};
+use tokio::time::Instant;
+
+/// What was heard from hosts.
+#[derive(Debug, Default)]
+pub struct Confirmations {
+    heard: Mutex<Heard>,
+    unsaved: Notify,
+    advanced: watch::Sender<()>,
+}
+
+#[derive(Debug, Default)]
+struct Heard {
+    hosts: HashMap<HostId, Held>,
+    unsaved: HashMap<HostId, Confirmation>,
+}
+
+/// What is known of a host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Held {
+    /// The newest state of the roster that it holds.
+    pub tag: Tag,
+    /// When that was heard.
+    pub since: Instant,
+    /// When it was last answered.
+    pub at: Timestamp,
+}
+
+impl Confirmations {
+    /// Takes note that a host holds what the roster says at a state, and is answered now. What was heard before is never
+    /// taken back.
+    pub fn hear(&self, host: &HostId, tag: Tag, at: Timestamp) {
+        let mut heard = self.lock();
+        let before = heard.hosts.get(host).copied();
+        let advanced = before.is_none_or(|held| tag > held.tag);
+        let held = match before {
+            Some(held) if !advanced => Held {
+                at: held.at.max(at),
+                ..held
+            },
+            _ => Held {
+                tag,
+                since: Instant::now(),
+                at: before.map_or(at, |held| held.at.max(at)),
+            },
+        };
+        heard.hosts.insert(host.clone(), held);
+        let confirmation = Confirmation {
+            epoch: held.tag.epoch,
+            revision: held.tag.revision,
+            at: held.at,
+        };
+        heard.unsaved.insert(host.clone(), confirmation);
+        drop(heard);
+        self.unsaved.notify_one();
+        if advanced {
+            self.advanced.send_replace(());
+        }
+    }
+
+    /// What a host holds, as far as this server has heard.
+    #[must_use]
+    pub fn of(&self, host: &HostId) -> Option<Held> {
+        self.lock().hosts.get(host).copied()
+    }
+
+    /// Tells when a host has come to hold something newer.
+    #[must_use]
+    pub fn follow(&self) -> watch::Receiver<()> {
+        self.advanced.subscribe()
+    }
+
+    /// Waits until there is something to save.
+    pub async fn unsaved(&self) {
+        self.unsaved.notified().await;
+    }
+
+    /// Saves what was heard, for the other key servers. What could not be saved stays for the next time.
+    ///
+    /// # Errors
+    /// When the database does not take it.
+    pub async fn save(&self, store: &Store) -> Result<(), StoreError> {
+        let reports: Vec<(HostId, Confirmation)> = {
+            let heard = self.lock();
+            let unsaved = heard.unsaved.iter();
+            unsaved.map(|(host, said)| (host.clone(), *said)).collect()
+        };
+        store.confirm(&reports).await?;
+        let mut heard = self.lock();
+        for (host, saved) in reports {
+            if heard.unsaved.get(&host) == Some(&saved) {
+                heard.unsaved.remove(&host);
+            }
+        }
+        Ok(())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Heard> {
+        self.heard.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use keyroster_roster::{Epoch, Revision};
+
+    use super::*;
+
+    const HOST: &str = "01939e8a-7c3f-7b1e-9d55-0123456789ab";
+
+    fn tag(revision: u64) -> Tag {
+        Tag {
+            epoch: Epoch::new(1).unwrap(),
+            revision: Revision::new(revision).unwrap(),
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nothing_that_was_heard_is_taken_back() {
+        let confirmations = Confirmations::default();
+        let host = HostId::parse(HOST).unwrap();
+        let begun = Instant::now();
+        confirmations.hear(&host, tag(5), Timestamp::from_unix(100));
+        tokio::time::advance(std::time::Duration::from_secs(1)).await;
+        confirmations.hear(&host, tag(4), Timestamp::from_unix(99));
+        confirmations.hear(&host, tag(5), Timestamp::from_unix(101));
+        let held = Held {
+            tag: tag(5),
+            since: begun,
+            at: Timestamp::from_unix(101),
+        };
+        assert_eq!(confirmations.of(&host), Some(held));
+    }
+
+    #[tokio::test]
+    async fn word_is_given_when_a_host_holds_something_newer_and_only_then() {
+        let confirmations = Confirmations::default();
+        let host = HostId::parse(HOST).unwrap();
+        let mut follower = confirmations.follow();
+        confirmations.hear(&host, tag(5), Timestamp::from_unix(100));
+        assert!(follower.has_changed().unwrap());
+        follower.mark_unchanged();
+        tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+        confirmations.hear(&host, tag(5), Timestamp::from_unix(101));
+        assert!(!follower.has_changed().unwrap());
+        confirmations.hear(&host, tag(6), Timestamp::from_unix(101));
+        assert!(follower.has_changed().unwrap());
+    }
+}

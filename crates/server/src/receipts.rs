@@ -1,0 +1,297 @@
+//! Receipts: which hosts have confirmed a write, and until when the others may go by what was before.
+//!
+//! The store says which hosts a write took something away on, and what other servers have heard; what this server hears
+//! itself it knows at once. Whoever waits looks at the one when a host has said something, and at the other now and then.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use axum::response::{IntoResponse as _, Response};
+use keyroster_api::ProblemKind;
+use keyroster_api::receipt::{
+    ConfirmedHost, DEFAULT_TIMEOUT_S, MAX_TIMEOUT_S, MIN_TIMEOUT_S, PendingHost, Receipt, WaitFor,
+    WaitQuery, Written,
+};
+use keyroster_api::snapshot::Tag;
+use keyroster_roster::{Freshness, FreshnessMode, HostId, Timestamp};
+use keyroster_store::{HostReceipt, Outcome, StoreError};
+use serde::Serialize;
+use tokio::sync::watch;
+use tokio::time::Instant;
+use utoipa::ToSchema;
+
+use crate::app::App;
+use crate::error::{Answer, ApiError};
+use crate::extract::Json;
+use crate::later::{self, Later};
+use crate::limits::{RECEIPT_BATCH, RECEIPT_POLL};
+use crate::parse;
+
+/// The answer to a write that can be waited for.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(untagged)]
+pub enum WrittenOrReceipt {
+    /// Without `wait`.
+    Written(Written),
+    /// With `wait=confirmed`.
+    Receipt(Receipt),
+}
+
+/// For how long a client would like to wait for a receipt, if at all.
+#[must_use]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Patience {
+    /// It is content with the revision.
+    None,
+    /// It waits for this long.
+    Of(Duration),
+}
+
+/// Somebody who waits for hosts to confirm a write.
+#[derive(Debug)]
+pub struct ReceiptWait {
+    /// The state of the roster that the write made.
+    written: Tag,
+    since: Instant,
+    until: Instant,
+    confirmed: BTreeMap<HostId, ConfirmedHost>,
+    /// `None` until the store has said which hosts the write concerns.
+    pending: Option<BTreeMap<HostId, HostReceipt>>,
+}
+
+impl Patience {
+    /// Reads the query. Before anything is written.
+    ///
+    /// # Errors
+    /// When it makes no sense.
+    pub fn read(query: WaitQuery) -> Answer<Self> {
+        match (query.wait, query.timeout) {
+            (None, None) => Ok(Self::None),
+            (None, Some(_)) => Err(ApiError::invalid(
+                "timeout",
+                &"there is no \"wait\" with it",
+            )),
+            (Some(WaitFor::Confirmed), timeout) => {
+                let seconds = timeout.unwrap_or(DEFAULT_TIMEOUT_S);
+                if !(MIN_TIMEOUT_S..=MAX_TIMEOUT_S).contains(&seconds) {
+                    let wanted = format!("{MIN_TIMEOUT_S} to {MAX_TIMEOUT_S} seconds are wanted");
+                    return Err(ApiError::invalid("timeout", &wanted));
+                }
+                Ok(Self::Of(Duration::from_secs(seconds.into())))
+            }
+        }
+    }
+
+    /// Refuses to wait for a write that takes nothing away.
+    ///
+    /// # Errors
+    /// When the client would like to.
+    pub fn must_be_none(self) -> Answer<()> {
+        match self {
+            Self::None => Ok(()),
+            Self::Of(_) => Err(ApiError::invalid(
+                "wait",
+                &"hosts confirm what is taken away, and this gives",
+            )),
+        }
+    }
+
+    /// The answer to a write that was made just now.
+    ///
+    /// # Errors
+    /// When there is nothing to wait for, as it had been made before.
+    pub fn answer(self, outcome: Outcome) -> Answer<Response> {
+        let state = outcome.state();
+        let mut response = Json(parse::written(state)).into_response();
+        match (self, outcome) {
+            (Self::None, _) => {}
+            (Self::Of(_), Outcome::Unchanged(_)) => return Err(made_before()),
+            (Self::Of(span), Outcome::Written(_)) => {
+                let since = Instant::now();
+                let wait = ReceiptWait {
+                    written: Tag {
+                        epoch: state.epoch,
+                        revision: state.revision,
+                    },
+                    since,
+                    until: since + span,
+                    confirmed: BTreeMap::new(),
+                    pending: None,
+                };
+                later::put(&mut response, Later::Receipt(wait));
+            }
+        }
+        Ok(response)
+    }
+}
+
+impl ReceiptWait {
+    /// Waits until every host has confirmed, the time is up, or the server stops.
+    pub async fn wait(&mut self, app: &App) {
+        let Ok(_place) = app.receipts.try_acquire() else {
+            return;
+        };
+        let until = self.until;
+        tokio::select! {
+            () = app.waiting.stopped() => {}
+            () = tokio::time::sleep_until(until) => {}
+            () = self.settled(app, app.confirmations.follow()) => {}
+        }
+    }
+
+    async fn settled(&mut self, app: &App, mut heard: watch::Receiver<()>) {
+        loop {
+            if let Err(error) = self.read(app).await {
+                tracing::warn!(%error, "which hosts have confirmed a write can't be read");
+            }
+            let mut look_again = std::pin::pin!(tokio::time::sleep(RECEIPT_POLL));
+            loop {
+                heard.mark_unchanged();
+                self.take(app);
+                if self.pending.as_ref().is_some_and(BTreeMap::is_empty) {
+                    return;
+                }
+                tokio::select! {
+                    () = look_again.as_mut() => break,
+                    _ = heard.changed() => tokio::time::sleep(RECEIPT_BATCH).await,
+                }
+            }
+        }
+    }
+
+    /// The receipt, as of now.
+    ///
+    /// # Errors
+    /// When it can't be read which hosts the write concerns.
+    pub async fn answer(mut self, app: &App) -> Answer<Json<WrittenOrReceipt>> {
+        if self
+            .pending
+            .as_ref()
+            .is_none_or(|pending| !pending.is_empty())
+            && let Err(error) = self.read(app).await
+        {
+            tracing::warn!(%error, "a receipt can't be read");
+        }
+        self.take(app);
+        let pending = self.pending.ok_or(ApiError::Unavailable(
+            "the change was made, but which hosts hold it can't be read",
+        ))?;
+        let pending = pending.into_values().map(|host| still_out(app, &host));
+        let receipt = Receipt::new(
+            self.written.revision.get(),
+            self.confirmed.into_values().collect(),
+            pending.collect(),
+        );
+        Ok(Json(WrittenOrReceipt::Receipt(receipt)))
+    }
+
+    /// Reads what the store knows.
+    async fn read(&mut self, app: &App) -> Result<(), StoreError> {
+        let mut reader = app.store.read().await?;
+        let hosts = reader.receipt(self.written.revision).await?;
+        let mut pending = BTreeMap::new();
+        for host in hosts {
+            if self.confirmed.contains_key(&host.host) {
+                continue;
+            }
+            let said = host.confirmed.map(|said| Tag {
+                epoch: said.epoch,
+                revision: said.revision,
+            });
+            if said >= Some(self.written) {
+                // The other server's clock is not ours: it counts from when it was seen here.
+                self.confirm(&host, Instant::now());
+            } else {
+                pending.insert(host.host.clone(), host);
+            }
+        }
+        self.pending = Some(pending);
+        Ok(())
+    }
+
+    /// Takes what this server has heard.
+    fn take(&mut self, app: &App) {
+        let Some(pending) = self.pending.take() else {
+            return;
+        };
+        let (confirmed, pending) = pending.into_iter().partition(|(id, _)| {
+            let held = app.confirmations.of(id);
+            held.is_some_and(|held| held.tag >= self.written)
+        });
+        self.pending = Some(pending);
+        let confirmed: BTreeMap<HostId, HostReceipt> = confirmed;
+        for host in confirmed.values() {
+            let since = app.confirmations.of(&host.host).map(|held| held.since);
+            self.confirm(host, since.unwrap_or_else(Instant::now));
+        }
+    }
+
+    fn confirm(&mut self, host: &HostReceipt, heard: Instant) {
+        let after = heard.saturating_duration_since(self.since);
+        let confirmed = ConfirmedHost {
+            host: host.host.to_string(),
+            name: host.name.to_string(),
+            after_ms: u64::try_from(after.as_millis()).unwrap_or(u64::MAX),
+        };
+        self.confirmed.insert(host.host.clone(), confirmed);
+    }
+}
+
+fn still_out(app: &App, host: &HostReceipt) -> PendingHost {
+    let saved = host.confirmed.map(|said| said.at);
+    let heard = app.confirmations.of(&host.host).map(|held| held.at);
+    PendingHost {
+        host: host.host.to_string(),
+        name: host.name.to_string(),
+        ends_by: saved.max(heard).map(|last| ends_by(last, host.freshness)),
+    }
+}
+
+/// When a host that is out of reach gives its last answer by what it was told at `last`.
+fn ends_by(last: Timestamp, freshness: Freshness) -> Timestamp {
+    let bound = match freshness.mode() {
+        FreshnessMode::Strict => freshness.max_staleness_s(),
+        FreshnessMode::Grace => freshness.max_staleness_s().max(freshness.grace_s()),
+    };
+    // `last` has lost its fraction of a second.
+    last.saturating_add(i64::from(bound)).saturating_add(1)
+}
+
+fn made_before() -> ApiError {
+    ApiError::hinted(
+        ProblemKind::Conflict,
+        "it had been done before, so that there is no write to wait for; it is in force",
+        "the receipt belongs to the write that did it: ask without \"wait\"",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_ends_by_its_bound_and_never_earlier_than_it_may_be_fresh() {
+        let last = Timestamp::from_unix(1000);
+        for (mode, grace_s, end) in [
+            (FreshnessMode::Strict, 3600, 1031),
+            (FreshnessMode::Grace, 3600, 4601),
+            (FreshnessMode::Grace, 0, 1031),
+        ] {
+            let freshness = Freshness::new(30, grace_s, mode).unwrap();
+            assert_eq!(ends_by(last, freshness), Timestamp::from_unix(end));
+        }
+    }
+
+    #[test]
+    fn a_timeout_is_in_its_limits_and_belongs_to_a_wait() {
+        let read = |wait, timeout| Patience::read(WaitQuery { wait, timeout }).ok();
+        let confirmed = Some(WaitFor::Confirmed);
+        let of = |seconds| Some(Patience::Of(Duration::from_secs(seconds)));
+        assert_eq!(read(None, None), Some(Patience::None));
+        assert_eq!(read(None, Some(5)), None);
+        assert_eq!(read(confirmed, None), of(30));
+        assert_eq!(read(confirmed, Some(120)), of(120));
+        assert_eq!(read(confirmed, Some(0)), None);
+        assert_eq!(read(confirmed, Some(121)), None);
+    }
+}
