@@ -15,7 +15,7 @@ use crate::table::Table;
 /// The option of every command that takes something away.
 #[derive(Debug, Clone, Copy, Args)]
 pub(crate) struct WaitArgs {
-    /// Wait until every host concerned has confirmed it, 30s at most or as long as given
+    /// Wait for every host concerned to confirm it: 30s, or as long as given
     #[arg(
         long,
         value_name = "SPAN",

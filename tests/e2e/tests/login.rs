@@ -75,6 +75,26 @@ fn a_granted_key_logs_in_and_a_revoked_one_does_not() {
 }
 
 #[test]
+fn a_revocation_that_was_waited_for_holds_for_the_very_next_login() {
+    let account = Account::login("keyroster-t1").unwrap();
+    let (server, _dir, key) = with_alice();
+    grant(&server, &account.name, &[]);
+    let host = Host::builder(&server, "web-1", "web").start().unwrap();
+    assert!(
+        host.lets_in(&account.name, &key).unwrap(),
+        "{}",
+        host.sshd().log()
+    );
+    let fingerprint = key.fingerprint().unwrap();
+    let said = server
+        .admin(&["--json", "key", "revoke", &fingerprint, "--wait"])
+        .unwrap();
+    let receipt: serde_json::Value = serde_json::from_str(&said).unwrap();
+    assert_eq!(receipt["confirmed"][0]["name"], "web-1", "{said}");
+    assert!(!host.lets_in(&account.name, &key).unwrap());
+}
+
+#[test]
 fn the_same_holds_on_postgresql() {
     let account = Account::login("keyroster-t1").unwrap();
     let postgres = Postgres::start().unwrap();

@@ -1,8 +1,6 @@
 //! What happens in the demo, step by step.
 
-use std::time::Duration;
-
-use keyroster_testkit::{Failure, Result, Ssh, until};
+use keyroster_testkit::{Failure, Result, Ssh};
 
 use super::interrupt::Interrupt;
 use crate::stage::Stage;
@@ -58,8 +56,11 @@ const ACTS: [(&str, Act); 12] = [
         login_succeeds,
     ),
     ("keyroster explain: why that is so", explain),
-    ("keyroster key revoke", revoke),
-    ("ssh: the same key is refused", login_is_refused),
+    (
+        "keyroster key revoke --wait: the host confirms that it holds the change",
+        revoke,
+    ),
+    ("ssh: the same key is refused, at once", login_is_refused),
 ];
 
 fn login_succeeds(stage: &mut Stage) -> Result {
@@ -82,19 +83,20 @@ fn explain(stage: &mut Stage) -> Result {
 }
 
 fn revoke(stage: &mut Stage) -> Result {
-    stage
-        .keyroster(&["key", "revoke", &stage.key.fingerprint()?])
-        .map(drop)
+    let receipt = stage.keyroster(&["key", "revoke", &stage.key.fingerprint()?, "--wait"])?;
+    stage.notes.extend(receipt.lines().map(str::to_owned));
+    Ok(())
 }
 
 fn login_is_refused(stage: &mut Stage) -> Result {
-    until("the revoked key to be refused", REVOCATION_LIMIT, || {
-        let login = ssh(stage)?.run()?;
-        Ok(login
-            .stderr
-            .contains("Permission denied (publickey)")
-            .then_some(()))
-    })
+    let login = ssh(stage)?.run()?;
+    if login.stderr.contains("Permission denied (publickey)") {
+        return Ok(());
+    }
+    Err(Failure::new(format!(
+        "the revoked key was not refused: {}\n{}{}",
+        login.status, login.stdout, login.stderr
+    )))
 }
 
 fn ssh(stage: &Stage) -> Result<Ssh> {
@@ -104,6 +106,3 @@ fn ssh(stage: &Stage) -> Result<Ssh> {
         .ok_or_else(|| Failure::new("sshd does not run"))?;
     Ok(Ssh::to(sshd, &stage.login_account.name).key(&stage.key))
 }
-
-/// The longest that a revocation may take to reach this host: a poll of one second, and the login itself.
-const REVOCATION_LIMIT: Duration = Duration::from_secs(5);

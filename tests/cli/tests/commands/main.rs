@@ -10,6 +10,7 @@ mod keys;
 mod login;
 mod output;
 mod prompt;
+mod receipts;
 mod refusals;
 mod tokens;
 mod users;
