@@ -2,30 +2,30 @@
 
 use keyroster_cli_snapshots::keys::{ALICE, ALICE_FINGERPRINT};
 use keyroster_cli_snapshots::{Cli, enrol, snapshot};
-use keyroster_testkit::{Behaviour, CertificateKind, FakeKeyServer, KeyServer, TestCa};
+use keyroster_testkit::{Behaviour, CertificateKind, FakeKeyServer, KeyServer, Result, TestCa};
 
 /// A key server that answers every change with this receipt, and somebody who may ask it.
-fn answering(receipt: &'static str) -> (FakeKeyServer, Cli) {
-    let ca = TestCa::new().unwrap();
+fn answering(receipt: &'static str) -> Result<(FakeKeyServer, Cli)> {
+    let ca = TestCa::new()?;
     let behaviour = Behaviour::Answer {
         status: 200,
         headers: vec!["content-type: application/json".to_owned()],
         body: receipt.as_bytes().to_vec(),
     };
-    let server = FakeKeyServer::start(&ca, CertificateKind::Good, behaviour).unwrap();
-    let mut cli = Cli::new().unwrap();
-    let file = cli.file("ca.pem", ca.certificate_pem()).unwrap();
+    let server = FakeKeyServer::start(&ca, CertificateKind::Good, behaviour)?;
+    let mut cli = Cli::new()?;
+    let file = cli.file("ca.pem", ca.certificate_pem())?;
     cli.set("KEYROSTER_TOKEN", format!("krt_{}", "A".repeat(43)));
     cli.set("KEYROSTER_SERVER", server.url());
     cli.set("KEYROSTER_CA", file);
-    (server, cli)
+    Ok((server, cli))
 }
 
 const GRANT: &str = "01934f6e-0000-7000-8000-00000000cafe";
 
 #[test]
 fn a_change_that_every_host_holds_is_told_with_how_quickly_it_got_there() {
-    let (server, mut cli) = answering(CONFIRMED);
+    let (server, mut cli) = answering(CONFIRMED).unwrap();
     cli.run(&["key", "revoke", ALICE_FINGERPRINT, "--wait"])
         .unwrap();
     cli.run(&["user", "terminate", "alice", "--wait=5s"])
@@ -44,7 +44,7 @@ fn a_change_that_every_host_holds_is_told_with_how_quickly_it_got_there() {
 
 #[test]
 fn a_host_that_is_pending_is_named_with_the_end_of_its_patience() {
-    let (_server, mut cli) = answering(PENDING);
+    let (_server, mut cli) = answering(PENDING).unwrap();
     cli.run(&["grant", "revoke", GRANT, "--wait"]).unwrap();
     cli.run(&["grant", "revoke", GRANT, "--wait", "--quiet"])
         .unwrap();
