@@ -69,7 +69,8 @@ pub struct ConfirmedHost {
     pub host: String,
     /// The host's name.
     pub name: String,
-    /// Milliseconds from the write until the key server heard that the host holds it.
+    /// Milliseconds from the write, or from when it was asked for once more, until the key server heard that the host holds
+    /// it.
     pub after_ms: u64,
 }
 

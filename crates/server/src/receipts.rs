@@ -7,14 +7,13 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use axum::response::{IntoResponse as _, Response};
-use keyroster_api::ProblemKind;
 use keyroster_api::receipt::{
     ConfirmedHost, DEFAULT_TIMEOUT_S, MAX_TIMEOUT_S, MIN_TIMEOUT_S, PendingHost, Receipt, WaitFor,
     WaitQuery, Written,
 };
 use keyroster_api::snapshot::Tag;
 use keyroster_roster::{Freshness, FreshnessMode, HostId, Timestamp};
-use keyroster_store::{HostReceipt, Outcome, StoreError};
+use keyroster_store::{Action, HostReceipt, Object, Outcome, StoreError};
 use serde::Serialize;
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -96,36 +95,49 @@ impl Patience {
         }
     }
 
-    /// The answer to a write that was made just now.
+    /// The answer to a write. One that had been made before has the receipt of the write that did make it: whoever asks
+    /// again has to know who is still out.
     ///
     /// # Errors
-    /// When there is nothing to wait for, as it had been made before.
-    pub fn answer(self, outcome: Outcome) -> Answer<Response> {
+    /// When it can't be read which write that was.
+    pub async fn answer(
+        self,
+        app: &App,
+        outcome: Outcome,
+        (action, object): (Action, Object),
+    ) -> Answer<Response> {
         let state = outcome.state();
         let mut response = Json(parse::written(state)).into_response();
-        match (self, outcome) {
-            (Self::None, _) => {}
-            (Self::Of(_), Outcome::Unchanged(_)) => return Err(made_before()),
-            (Self::Of(span), Outcome::Written(_)) => {
-                let since = Instant::now();
-                let wait = ReceiptWait {
-                    written: Tag {
-                        epoch: state.epoch,
-                        revision: state.revision,
-                    },
-                    since,
-                    until: since + span,
-                    confirmed: BTreeMap::new(),
-                    pending: None,
-                };
-                later::put(&mut response, Later::Receipt(wait));
-            }
+        if let Self::Of(span) = self {
+            let since = Instant::now();
+            let done = match outcome {
+                Outcome::Written(_) => None,
+                Outcome::Unchanged(_) => app.store.read().await?.last_done(action, &object).await?,
+            };
+            let written = Tag {
+                epoch: state.epoch,
+                revision: done.unwrap_or(state.revision),
+            };
+            later::put(
+                &mut response,
+                Later::Receipt(ReceiptWait::new(written, since, span)),
+            );
         }
         Ok(response)
     }
 }
 
 impl ReceiptWait {
+    fn new(written: Tag, since: Instant, span: Duration) -> Self {
+        Self {
+            written,
+            since,
+            until: since + span,
+            confirmed: BTreeMap::new(),
+            pending: None,
+        }
+    }
+
     /// Waits until every host has confirmed, the time is up, or the server stops.
     pub async fn wait(&mut self, app: &App) {
         let Ok(_place) = app.receipts.try_acquire() else {
@@ -255,14 +267,6 @@ fn ends_by(last: Timestamp, freshness: Freshness) -> Timestamp {
     };
     // `last` has lost its fraction of a second.
     last.saturating_add(i64::from(bound)).saturating_add(1)
-}
-
-fn made_before() -> ApiError {
-    ApiError::hinted(
-        ProblemKind::Conflict,
-        "it had been done before, so that there is no write to wait for; it is in force",
-        "the receipt belongs to the write that did it: ask without \"wait\"",
-    )
 }
 
 #[cfg(test)]

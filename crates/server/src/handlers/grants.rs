@@ -11,7 +11,7 @@ use keyroster_api::receipt::WaitQuery;
 use keyroster_roster::{
     Actor, Effect, FromList, Grant, GrantId, GrantOptions, GrantState, Subject, Target, Timestamp,
 };
-use keyroster_store::{GrantFilter, Object, StoreError};
+use keyroster_store::{Action, GrantFilter, Object, StoreError};
 
 use crate::app::App;
 use crate::auth::Bearer;
@@ -93,7 +93,8 @@ pub async fn revoke_grant(
         .write(&bearer.actor, app.now())
         .revoke_grant(&id, reason.as_ref())
         .await?;
-    patience.answer(outcome)
+    let done = (Action::GrantRevoke, Object::Grant(id));
+    patience.answer(&app, outcome, done).await
 }
 
 fn read(

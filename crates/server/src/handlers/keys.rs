@@ -9,7 +9,7 @@ use keyroster_api::receipt::WaitQuery;
 use keyroster_api::{ProblemKind, paths};
 use keyroster_keys::{Fingerprint, KeyBlob, KeyPolicy, PastedKeyError, UserName, parse_public_key};
 use keyroster_roster::{Key, KeyState, Label};
-use keyroster_store::{Object, StoreError};
+use keyroster_store::{Action, Object, StoreError};
 
 use crate::app::App;
 use crate::auth::Bearer;
@@ -118,7 +118,8 @@ pub async fn revoke_key(
         .write(&bearer.actor, app.now())
         .revoke_key(&key, reason.as_ref())
         .await?;
-    patience.answer(outcome)
+    let done = (Action::KeyRevoke, Object::Key(key));
+    patience.answer(&app, outcome, done).await
 }
 
 /// A pasted key that the policy takes, and what it is called: what the body says, else the pasted comment.

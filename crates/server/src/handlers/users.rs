@@ -10,7 +10,7 @@ use keyroster_api::token::Role;
 use keyroster_api::user::{AddUser, ChangeUser, UserView, state_from_text};
 use keyroster_keys::UserName;
 use keyroster_roster::{User, UserKind, UserState};
-use keyroster_store::{Object, StoreError};
+use keyroster_store::{Action, Object, StoreError};
 
 use crate::app::App;
 use crate::auth::Bearer;
@@ -101,5 +101,6 @@ pub async fn change_user(
         .write(&bearer.actor, app.now())
         .set_user_state(&name, state, reason.as_ref())
         .await?;
-    patience.answer(outcome)
+    let done = (Action::UserSetState, Object::User(name));
+    patience.answer(&app, outcome, done).await
 }

@@ -169,22 +169,22 @@ async fn a_write_that_concerns_no_host_is_confirmed_at_once() {
 }
 
 #[tokio::test]
-async fn a_write_that_was_made_before_has_no_second_receipt() {
+async fn whoever_takes_away_once_more_gets_the_receipt_of_the_first_time() {
     let fixture = Fixture::start().await;
     let key = fixture.let_alice_in(ED25519).await;
-    fixture.enrol("web-1", "web").await;
-    assert_eq!(
-        fixture.post(&revoke(&key, ""), Value::Null).await.status,
-        200
-    );
+    let host = fixture.enrol("web-1", "web").await;
+    fixture.enrol("web-2", "web").await;
+    let first = fixture.post(&revoke(&key, ""), Value::Null).await.json();
+    fixture.add_user("bob").await;
+    let held = host.poll(None).await;
+    assert_eq!(host.poll(Some(held.etag())).await.status, 304);
     let again = fixture
-        .post(&revoke(&key, "?wait=confirmed"), Value::Null)
+        .post(&revoke(&key, "?wait=confirmed&timeout=1"), Value::Null)
         .await;
-    assert_eq!(again.problem(), "conflict");
-    assert_eq!(
-        fixture.post(&revoke(&key, ""), Value::Null).await.status,
-        200
-    );
+    let receipt = receipt(&again);
+    assert_eq!(Some(receipt.revision), first["revision"].as_u64());
+    assert_eq!(confirmed(&receipt), ["web-1"]);
+    assert_eq!(pending(&receipt), [("web-2", None)]);
 }
 
 #[tokio::test]
