@@ -66,7 +66,11 @@ impl Case<'_> {
     /// Everything that a decision for a moment rests on: what stands in the way, then the grants in order of age.
     pub(crate) fn findings(&self, now: Timestamp, decision: &Decision) -> Vec<Finding> {
         let mut findings: Vec<Finding> = self.obstacles(now).map(Finding::Refused).collect();
-        findings.extend(self.grants.iter().map(|grant| Finding::of(grant, now)));
+        findings.extend(
+            self.grants
+                .iter()
+                .map(|grant| Finding::of(grant, self.host, now)),
+        );
         match decision {
             Decision::Allow(permit) if permit.grants.len() > 1 => {
                 findings.push(Finding::Merged {

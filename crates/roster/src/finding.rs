@@ -1,8 +1,8 @@
 use std::fmt;
 
-use keyroster_keys::AccountName;
+use keyroster_keys::{AccountName, HostName};
 
-use crate::{DenyReason, Effect, Grant, GrantId, Standing, Subject, Target, Timestamp};
+use crate::{DenyReason, Effect, Grant, GrantId, Host, Standing, Subject, Target, Timestamp};
 
 /// One thing that a decision rests on, or could have rested on, as data: whoever shows it chooses the words.
 ///
@@ -22,6 +22,8 @@ pub enum Finding {
         account: AccountName,
         /// The hosts: the host, or a host group that it is in.
         target: Target,
+        /// The name of the host that was asked for, since a target has its id alone.
+        host: HostName,
         /// Whether it holds at the moment asked for.
         standing: Standing,
     },
@@ -36,13 +38,14 @@ pub enum Finding {
 
 impl Finding {
     /// What a grant that concerns the question contributes at a moment.
-    pub(crate) fn of(grant: &Grant, now: Timestamp) -> Self {
+    pub(crate) fn of(grant: &Grant, host: &Host, now: Timestamp) -> Self {
         Self::Grant {
             grant: grant.id.clone(),
             effect: grant.effect,
             subject: grant.subject.clone(),
             account: grant.account.clone(),
             target: grant.target.clone(),
+            host: host.name.clone(),
             standing: grant.standing(now),
         }
     }
@@ -57,6 +60,7 @@ impl fmt::Display for Finding {
                 subject,
                 account,
                 target,
+                host,
                 standing,
             } => {
                 let verb = match effect {
@@ -65,8 +69,12 @@ impl fmt::Display for Finding {
                 };
                 write!(
                     f,
-                    "grant {grant} {verb} {subject} account \"{account}\" on {target}{standing}"
-                )
+                    "grant {grant} {verb} {subject} account \"{account}\" on "
+                )?;
+                match target {
+                    Target::Host(_) => write!(f, "host \"{host}\"{standing}"),
+                    Target::HostGroup(name) => write!(f, "host group \"{name}\"{standing}"),
+                }
             }
             Self::Merged { grants } => {
                 write!(
@@ -96,15 +104,6 @@ impl fmt::Display for Subject {
         match self {
             Self::User(name) => write!(f, "user \"{name}\""),
             Self::Group(name) => write!(f, "group \"{name}\""),
-        }
-    }
-}
-
-impl fmt::Display for Target {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Host(id) => write!(f, "host {id}"),
-            Self::HostGroup(name) => write!(f, "host group \"{name}\""),
         }
     }
 }

@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use keyroster_api::problem::{self, Problem, ProblemKind};
 use keyroster_api::signature::SignatureError;
 use keyroster_roster::ModelError;
-use keyroster_store::StoreError;
+use keyroster_store::{Object, StoreError};
 use thiserror::Error;
 
 use crate::ca::CaError;
@@ -70,7 +70,7 @@ impl ApiError {
         let problem = match self {
             Self::Refused(problem) => *problem,
             Self::Unavailable(why) => kind.with(why),
-            Self::Store(error) if kind.status() < 500 => kind.with(error.to_string()),
+            Self::Store(error) if kind.status() < 500 => store_problem(kind, &error),
             other => {
                 log(kind, &other);
                 kind.with(BLAND)
@@ -111,6 +111,35 @@ fn store_kind(error: &StoreError) -> ProblemKind {
         StoreError::Conflict { .. } => ProblemKind::Conflict,
         StoreError::Unavailable { .. } => ProblemKind::Unavailable,
         _ => ProblemKind::Internal,
+    }
+}
+
+fn store_problem(kind: ProblemKind, error: &StoreError) -> Problem {
+    let problem = kind.with(error.to_string());
+    match error {
+        StoreError::NotFound { object } => match lister(object) {
+            Some(verb) => problem.hint(format!("`keyroster {verb}` shows those that there are")),
+            None => problem,
+        },
+        StoreError::KeyOfAnotherUser { .. } => {
+            problem.hint("a key is one user's alone: make a new key pair")
+        }
+        _ => problem,
+    }
+}
+
+/// What lists all objects of a kind.
+const fn lister(object: &Object) -> Option<&'static str> {
+    match object {
+        Object::User(_) => Some("user list"),
+        Object::Key(_) => Some("key list"),
+        Object::Group(_) => Some("group list"),
+        Object::Host(_) | Object::HostNamed(_) => Some("host list"),
+        Object::HostGroup(_) => Some("host-group list"),
+        Object::Grant(_) => Some("grant list"),
+        Object::EnrolmentToken(_) => Some("host list-enroll-tokens"),
+        Object::BearerToken(_) => Some("token list"),
+        Object::Roster => None,
     }
 }
 
@@ -202,6 +231,17 @@ mod tests {
         assert_eq!(status, 409);
         assert!(
             text.contains("urn:keyroster:problem:conflict") && text.contains("do this"),
+            "{text}"
+        );
+    }
+
+    #[tokio::test]
+    async fn what_is_not_there_comes_with_the_verb_that_lists_what_is() {
+        let object = Object::HostGroup("web".parse().unwrap());
+        let (status, text) = body(StoreError::NotFound { object }.into()).await;
+        assert_eq!(status, 404);
+        assert!(
+            text.contains("there is no host group") && text.contains("`keyroster host-group list`"),
             "{text}"
         );
     }

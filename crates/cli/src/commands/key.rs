@@ -1,7 +1,7 @@
 //! `keyroster key`: public keys, each of one user.
 
 use std::fs::File;
-use std::io::{IsTerminal as _, Read, Write as _};
+use std::io::{self, IsTerminal as _, Read, Write as _};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
@@ -167,12 +167,7 @@ fn read_public_key(path: &Path) -> Result<String> {
         let name = format!("\"{}\"", path.display());
         (File::open(path).and_then(read_capped), name)
     };
-    let text = text.map_err(|error| {
-        Failure::new(
-            Exit::NoInput,
-            format!("can't read a public key from {name}: {error}"),
-        )
-    })?;
+    let text = text.map_err(|error| unreadable(&error, &name))?;
     match parse_public_key(&text) {
         Ok(_) => Ok(text.trim_end_matches(['\r', '\n']).to_owned()),
         Err(error) => Err(refused(&error, &name)),
@@ -190,16 +185,27 @@ fn invite() {
     }
 }
 
+fn unreadable(error: &io::Error, name: &str) -> Failure {
+    match error.kind() {
+        io::ErrorKind::InvalidData => Failure::new(Exit::Data, format!("{name} is not text")),
+        _ => Failure::new(
+            Exit::NoInput,
+            format!("can't read a public key from {name}: {error}"),
+        ),
+    }
+    .hint(PUBLIC_KEY_HINT)
+}
+
 fn refused(error: &PastedKeyError, name: &str) -> Failure {
     match error {
         PastedKeyError::PrivateKey => Failure::new(
             Exit::Data,
             format!("{name} holds a private key; nothing of it was sent"),
         )
-        .hint("give the public key, usually the file whose name ends in .pub"),
+        .hint(PUBLIC_KEY_HINT),
         PastedKeyError::Options => Failure::new(Exit::Data, format!("{name}: {error}"))
             .hint("give the key alone, and the options to `keyroster grant add --option`"),
-        _ => Failure::new(Exit::Data, format!("{name}: {error}")),
+        _ => Failure::new(Exit::Data, format!("{name}: {error}")).hint(PUBLIC_KEY_HINT),
     }
 }
 
@@ -217,5 +223,6 @@ fn label(key: &KeyView) -> &str {
     }
 }
 
+const PUBLIC_KEY_HINT: &str = "give the public key, usually the file whose name ends in .pub";
 /// Bytes that are read where a public key is expected: one more than it may have, so that a longer one is seen to be longer.
 const READ_BYTES: usize = MAX_PASTED_BYTES + 1;

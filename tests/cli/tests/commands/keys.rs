@@ -106,6 +106,10 @@ fn what_is_no_public_key_is_refused_before_anything_is_sent() {
         .unwrap();
     cli.run(&["key", "add", "alice", "--file", "/nonexistent/id.pub"])
         .unwrap();
+    let binary = cli.file("id.der", "").unwrap();
+    std::fs::write(&binary, [0x30, 0x82, 0xff]).unwrap();
+    cli.run(&["key", "add", "alice", "--file", &binary])
+        .unwrap();
     snapshot!(cli.transcript());
 }
 
