@@ -9,7 +9,8 @@ use crate::args::GlobalOptions;
 use crate::client::Client;
 use crate::config::Config;
 use crate::environment::Environment;
-use crate::failure::Result;
+use crate::exit::Exit;
+use crate::failure::{Failure, Result};
 use crate::progress::Progress;
 use crate::settings::{self, Settings};
 use crate::wait::Patience;
@@ -77,12 +78,27 @@ impl Session {
 
     fn client_within(&self, limits: ClientLimits) -> Result<Client> {
         let settings = self.settings()?;
-        Client::new(
-            settings.server()?,
-            settings.ca()?,
-            settings.token()?,
-            limits,
-        )
+        let server = settings
+            .server()
+            .map_err(|failure| self.unconfigured(failure))?;
+        Client::new(server, settings.ca()?, settings.token()?, limits)
+    }
+
+    /// No key server is known: the reason may be a configuration file that was named and is not there.
+    fn unconfigured(&self, failure: Failure) -> Failure {
+        let named = self
+            .options
+            .config
+            .as_ref()
+            .or(self.environment.config.as_ref());
+        match named {
+            Some(path) if !path.exists() => {
+                let what = format!("there is no configuration \"{}\"", path.display());
+                Failure::new(Exit::Config, what)
+                    .hint("is the path right? `keyroster login` makes a new one")
+            }
+            _ => failure,
+        }
     }
 
     /// Progress of long work, unless quiet was asked for.

@@ -66,6 +66,21 @@ pub enum FileError {
     },
 }
 
+impl FileError {
+    /// What the admin can do about it, where there is one thing.
+    #[must_use]
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Io { error, .. } if error.kind() == io::ErrorKind::NotFound => {
+                Some("`keyroster-server init` makes the data directory")
+            }
+            Self::Foreign { .. } => Some("run this as that user: `setpriv --reuid`, `runuser -u`"),
+            Self::Exposed { .. } => Some("find out who could have used it, then `chmod go=` it"),
+            _ => None,
+        }
+    }
+}
+
 impl DataDir {
     /// The directory at this path, which may not exist yet.
     #[must_use]

@@ -16,7 +16,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::app::Parts;
 use crate::cli::{self, Cli, Command};
 use crate::clock::SystemClock;
-use crate::config::{Config, DatabaseUrl, LogTo};
+use crate::config::{Config, ConfigError, DatabaseUrl, LogTo};
 use crate::data_dir::{self, DataDir};
 use crate::init::{self, InitError, Initialised};
 use crate::limits::Limits;
@@ -161,12 +161,15 @@ async fn admin_token_command(options: &cli::AdminToken) -> Result<(), Failure> {
 }
 
 fn open_dir(path: &std::path::Path) -> Result<(DataDir, Config), Failure> {
-    let config = |error: &dyn Display| Failure {
-        hint: Some("`keyroster-server init` makes the data directory"),
+    let refused = |hint, error: &dyn Display| Failure {
+        hint,
         ..Failure::of(EX_CONFIG, error)
     };
-    let dir = DataDir::open(path).map_err(|error| config(&error))?;
-    let settings = Config::load(&dir).map_err(|error| config(&error))?;
+    let dir = DataDir::open(path).map_err(|error| refused(error.hint(), &error))?;
+    let settings = Config::load(&dir).map_err(|error| match &error {
+        ConfigError::File(file) => refused(file.hint(), &error),
+        _ => refused(None, &error),
+    })?;
     Ok((dir, settings))
 }
 

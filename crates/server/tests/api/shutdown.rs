@@ -143,6 +143,24 @@ fn the_program_refuses_a_secret_that_others_may_read() {
 }
 
 #[test]
+fn whoever_runs_the_program_as_the_wrong_user_is_told_which() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("data");
+    std::fs::create_dir(&data).unwrap();
+    std::os::unix::fs::chown(&data, Some(65_534), None).unwrap();
+    let done = Program::at(std::path::Path::new(env!("CARGO_BIN_EXE_keyroster-server")))
+        .args(["run", "--data"])
+        .arg(&data)
+        .finish()
+        .unwrap();
+    assert!(done.stderr.contains("belongs to uid 65534"), "{done:?}");
+    assert!(
+        done.stderr.contains("hint: run this as that user"),
+        "{done:?}"
+    );
+}
+
+#[test]
 fn another_admin_token_can_be_made_when_the_first_is_lost() {
     let dir = tempfile::tempdir().unwrap();
     let data = dir.path().join("data");

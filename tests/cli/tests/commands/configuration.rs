@@ -34,6 +34,16 @@ fn a_configuration_of_another_user_is_refused() {
 }
 
 #[test]
+fn a_configuration_that_was_named_and_is_not_there_is_an_error() {
+    let mut cli = Cli::new().unwrap();
+    cli.run(&["user", "list", "--config", "/nonexistent/k.toml"])
+        .unwrap();
+    cli.set("KEYROSTER_CONFIG", "/nonexistent/k.toml");
+    cli.run(&["user", "list"]).unwrap();
+    snapshot!(cli.transcript());
+}
+
+#[test]
 fn a_mistake_in_the_configuration_is_named_without_the_token() {
     let mut cli = Cli::new().unwrap();
     let token = format!("krt_{}", "s".repeat(43));
