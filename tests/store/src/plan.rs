@@ -251,7 +251,10 @@ pub fn host_number(roster: usize, number: usize) -> u64 {
 }
 
 /// The whole roster, by the lists.
-#[expect(clippy::too_many_lines, reason = "one field of the roster after the other")]
+#[expect(
+    clippy::too_many_lines,
+    reason = "one field of the roster after the other"
+)]
 pub async fn whole(fixture: &Fixture) -> Roster {
     let mut reader = fixture.store.read().await.unwrap();
     let (all, max) = (GrantFilter::default(), Limit::MAX);
