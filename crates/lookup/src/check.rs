@@ -6,7 +6,7 @@
 use keyroster_grammar::provider::{
     OfferedKey, Verdict, rerender_key_line, rerender_principal_line,
 };
-use keyroster_grammar::{AuthorizedKey, Comment, parse_line};
+use keyroster_grammar::{Comment, parse_line};
 
 /// What the lines of an answer must be.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,20 +33,10 @@ pub(crate) fn own_lines(lines: &[&str], expected: &Expected) -> Option<Vec<Strin
 
 fn own_key_line(line: &str, offered: &OfferedKey) -> Option<String> {
     let key = parse_line(line.as_bytes()).ok()??;
-    if lets_in(&key, offered) {
+    if offered.concerns(&key) {
         key.render().ok()
     } else {
         None
-    }
-}
-
-/// Whether sshd would hold `key` against what was offered, as `rerender_key_line` judges a provider's lines.
-fn lets_in(key: &AuthorizedKey, offered: &OfferedKey) -> bool {
-    match offered {
-        OfferedKey::Plain { algorithm, base64 } => {
-            !key.options.cert_authority && key.algorithm() == *algorithm && key.base64() == base64
-        }
-        OfferedKey::SignedBy { base64 } => key.options.cert_authority && key.base64() == base64,
     }
 }
 
