@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use keyroster_api::freshness::{FreshnessBody, ModeText};
-use keyroster_api::signature::SnapshotKey;
+use keyroster_api::signature::{Namespace, SnapshotKey};
 use keyroster_api::snapshot::{Account, AccountKey, SCHEMA, Segment, Snapshot, Tag};
 use keyroster_roster::{Epoch, Revision};
 use keyroster_testkit::{Behaviour, TestCa};
@@ -112,7 +112,7 @@ pub(crate) fn snapshot(epoch: u64, revision: u64) -> Snapshot {
 
 pub(crate) fn sign(snapshot: &Snapshot) -> Vec<u8> {
     snapshot_key()
-        .sign(&serde_json::to_vec(snapshot).unwrap())
+        .sign(Namespace::Snapshot, &serde_json::to_vec(snapshot).unwrap())
         .unwrap()
 }
 

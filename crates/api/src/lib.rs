@@ -7,11 +7,13 @@
 //! newer key server.
 
 pub mod audit;
+pub mod digest;
 pub mod enroll;
 pub mod explain;
 pub mod freshness;
 pub mod grant;
 pub mod group;
+pub mod heartbeat;
 pub mod host;
 pub mod host_group;
 pub mod key;
@@ -23,6 +25,7 @@ pub mod signature;
 pub mod snapshot;
 pub mod time;
 pub mod token;
+pub mod update;
 pub mod user;
 
 pub use keyroster_roster::{GrantId, Timestamp};

@@ -1,4 +1,4 @@
-//! Signatures over snapshots: SSHSIG with Ed25519, so that `ssh-keygen -Y verify` can check one without our code.
+//! Signatures over what hosts are told: SSHSIG with Ed25519, so that `ssh-keygen -Y verify` can check one without our code.
 //!
 //! A signed document is the armoured signature, then exactly the bytes that were signed. One file and one HTTP body hold both,
 //! so that they can't be torn apart by a crash between two renames. Nothing is parsed before it verified.
@@ -11,12 +11,33 @@ use ssh_key::{Algorithm, HashAlg, LineEnding, PrivateKey, PublicKey, SshSig};
 use thiserror::Error;
 use zeroize::Zeroizing;
 
-/// SSHSIG namespace of snapshots.
-pub const NAMESPACE: &str = "keyroster-snapshot@v1";
 /// Random bytes that make a snapshot key.
 pub const SEED_BYTES: usize = 32;
 /// The longest armour that is read, in bytes; an Ed25519 one takes about 300.
 pub const MAX_ARMOUR: usize = 1024;
+
+/// What a signature is over. What was signed as one kind of document never passes as another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Namespace {
+    /// [`crate::snapshot`].
+    Snapshot,
+    /// [`crate::update`].
+    Update,
+    /// [`crate::heartbeat`].
+    Heartbeat,
+}
+
+impl Namespace {
+    /// The SSHSIG namespace.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Snapshot => "keyroster-snapshot@v1",
+            Self::Update => "keyroster-update@v1",
+            Self::Heartbeat => "keyroster-heartbeat@v1",
+        }
+    }
+}
 
 /// The key server's private key for snapshots. Its `Debug` shows no secret.
 pub struct SnapshotKey(PrivateKey);
@@ -88,10 +109,10 @@ impl SnapshotKey {
     ///
     /// # Errors
     /// When signing fails; nothing may be served then.
-    pub fn sign(&self, bytes: &[u8]) -> Result<Vec<u8>, SignatureError> {
+    pub fn sign(&self, namespace: Namespace, bytes: &[u8]) -> Result<Vec<u8>, SignatureError> {
         let signature = self
             .0
-            .sign(NAMESPACE, HashAlg::Sha512, bytes)
+            .sign(namespace.as_str(), HashAlg::Sha512, bytes)
             .map_err(|_| SignatureError::Sign)?;
         let mut document = signature
             .to_pem(LineEnding::LF)
@@ -145,14 +166,18 @@ impl SnapshotPublicKey {
     ///
     /// # Errors
     /// When there is no armour or the signature does not hold.
-    pub fn verify<'a>(&self, document: &'a [u8]) -> Result<&'a [u8], SignatureError> {
+    pub fn verify<'a>(
+        &self,
+        namespace: Namespace,
+        document: &'a [u8],
+    ) -> Result<&'a [u8], SignatureError> {
         let (armour, bytes) = split(document)?;
         let signature = SshSig::from_pem(armour).map_err(|_| SignatureError::Armour)?;
         if signature.hash_alg() != HashAlg::Sha512 {
             return Err(SignatureError::Signature);
         }
         self.0
-            .verify(NAMESPACE, bytes, &signature)
+            .verify(namespace.as_str(), bytes, &signature)
             .map_err(|_| SignatureError::Signature)?;
         Ok(bytes)
     }
@@ -196,21 +221,24 @@ mod tests {
 
     #[test]
     fn what_was_signed_is_what_is_given_back() {
-        let document = key(1).sign(b"{\"schema\":1}").unwrap();
+        let document = key(1).sign(Namespace::Snapshot, b"{\"schema\":1}").unwrap();
         assert_eq!(
-            key(1).public().verify(&document).unwrap(),
+            key(1)
+                .public()
+                .verify(Namespace::Snapshot, &document)
+                .unwrap(),
             b"{\"schema\":1}"
         );
     }
 
     #[test]
     fn no_flipped_bit_is_accepted() {
-        let document = key(1).sign(b"{\"schema\":1}").unwrap();
+        let document = key(1).sign(Namespace::Snapshot, b"{\"schema\":1}").unwrap();
         let public = key(1).public();
         for index in 0..document.len() {
             let mut flipped = document.clone();
             flipped[index] ^= 1 << (index % 8);
-            if let Ok(bytes) = public.verify(&flipped) {
+            if let Ok(bytes) = public.verify(Namespace::Snapshot, &flipped) {
                 // Base64 and PEM allow a few spellings of the same signature; the signed bytes are never others.
                 assert_eq!(bytes, b"{\"schema\":1}", "byte {index}");
             }
@@ -219,25 +247,42 @@ mod tests {
 
     #[test]
     fn no_truncation_and_no_addition_is_accepted() {
-        let document = key(1).sign(b"{\"schema\":1}").unwrap();
+        let document = key(1).sign(Namespace::Snapshot, b"{\"schema\":1}").unwrap();
         let public = key(1).public();
         for length in 0..document.len() {
             assert!(
-                public.verify(&document[..length]).is_err(),
+                public
+                    .verify(Namespace::Snapshot, &document[..length])
+                    .is_err(),
                 "length {length}"
             );
         }
         let longer = [document.as_slice(), b" "].concat();
-        assert_eq!(public.verify(&longer), Err(SignatureError::Signature));
+        assert_eq!(
+            public.verify(Namespace::Snapshot, &longer),
+            Err(SignatureError::Signature)
+        );
     }
 
     #[test]
     fn the_signature_of_another_key_is_refused() {
-        let document = key(2).sign(b"{}").unwrap();
+        let document = key(2).sign(Namespace::Snapshot, b"{}").unwrap();
         assert_eq!(
-            key(1).public().verify(&document),
+            key(1).public().verify(Namespace::Snapshot, &document),
             Err(SignatureError::Signature)
         );
+    }
+
+    #[test]
+    fn a_document_of_one_kind_never_passes_as_another() {
+        let kinds = [Namespace::Snapshot, Namespace::Update, Namespace::Heartbeat];
+        for signed in kinds {
+            let document = key(1).sign(signed, b"{}").unwrap();
+            for read in kinds {
+                let verified = key(1).public().verify(read, &document);
+                assert_eq!(verified.is_ok(), signed == read, "{signed:?} as {read:?}");
+            }
+        }
     }
 
     #[test]
@@ -249,7 +294,12 @@ mod tests {
             b"\n{}",
         ]
         .concat();
-        assert!(key(1).public().verify(&document).is_err());
+        assert!(
+            key(1)
+                .public()
+                .verify(Namespace::Snapshot, &document)
+                .is_err()
+        );
     }
 
     #[test]

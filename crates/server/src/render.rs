@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use keyroster_api::freshness::FreshnessBody;
-use keyroster_api::signature::SnapshotKey;
+use keyroster_api::signature::{Namespace, SnapshotKey};
 use keyroster_api::snapshot::{Account, AccountKey, MAX_BYTES, SCHEMA, Segment, Snapshot, Tag};
 use keyroster_keys::line;
 use keyroster_roster::{AccountEntry, AuditHead, Host, Roster, Timestamp, snapshot_entries};
@@ -72,7 +72,7 @@ impl Content {
             audit_head,
             ..self.snapshot
         };
-        let document = key.sign(&to_json(&snapshot)?)?;
+        let document = key.sign(Namespace::Snapshot, &to_json(&snapshot)?)?;
         if document.len() > MAX_BYTES {
             return Err(ApiError::Bug("a snapshot is larger than hosts read"));
         }

@@ -3,7 +3,7 @@
 //! The same judgement for what the key server sent and for what lies on the disk, in this order: signature, schema, host,
 //! epoch and revision, clock. Nothing is parsed before its signature held; nothing is partly used.
 
-use keyroster_api::signature::{SignatureError, SnapshotPublicKey};
+use keyroster_api::signature::{Namespace, SignatureError, SnapshotPublicKey};
 use keyroster_api::snapshot::{SCHEMA, Snapshot, Tag};
 use keyroster_roster::{Epoch, Freshness, Revision};
 use serde::Deserialize;
@@ -62,7 +62,7 @@ pub fn accept(
     seen: Tag,
     time_s: i64,
 ) -> Result<Held, Refusal> {
-    let bytes = authority.key.verify(document)?;
+    let bytes = authority.key.verify(Namespace::Snapshot, document)?;
     let SchemaOnly { schema } = parse(bytes)?;
     if schema != u64::from(SCHEMA) {
         return Err(Refusal::Schema(schema));
@@ -189,7 +189,7 @@ mod tests {
     fn a_snapshot_signed_by_another_key_is_refused() {
         let other = SnapshotKey::from_seed(&[99; 32]).unwrap();
         let bytes = serde_json::to_vec(&snapshot(1, 10)).unwrap();
-        let refusal = judge(&other.sign(&bytes).unwrap()).unwrap_err();
+        let refusal = judge(&other.sign(Namespace::Snapshot, &bytes).unwrap()).unwrap_err();
         assert_eq!(refusal, Refusal::Signature(SignatureError::Signature));
     }
 
@@ -220,7 +220,12 @@ mod tests {
     #[test]
     fn a_snapshot_of_another_schema_is_refused_by_its_number_and_not_by_its_fields() {
         let bytes = format!("{{\"schema\":2,\"host\":\"{HOST_ID}\",\"news\":[]}}");
-        let refusal = judge(&snapshot_key().sign(bytes.as_bytes()).unwrap()).unwrap_err();
+        let refusal = judge(
+            &snapshot_key()
+                .sign(Namespace::Snapshot, bytes.as_bytes())
+                .unwrap(),
+        )
+        .unwrap_err();
         assert_eq!(refusal, Refusal::Schema(2));
     }
 
@@ -245,7 +250,12 @@ mod tests {
             "{\"schema\":1}",
             "{\"schema\":1,\"more\":2}",
         ] {
-            let refusal = judge(&snapshot_key().sign(bytes.as_bytes()).unwrap()).unwrap_err();
+            let refusal = judge(
+                &snapshot_key()
+                    .sign(Namespace::Snapshot, bytes.as_bytes())
+                    .unwrap(),
+            )
+            .unwrap_err();
             assert!(
                 matches!(refusal, Refusal::Malformed(_)),
                 "{bytes}: {refusal}"

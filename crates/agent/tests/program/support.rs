@@ -15,7 +15,7 @@ use keyroster_agent::state::credential::HostFile;
 use keyroster_agent::state::files::raise_high_water;
 use keyroster_agent::state::{Credential, StateDir};
 use keyroster_api::freshness::{FreshnessBody, ModeText};
-use keyroster_api::signature::SnapshotKey;
+use keyroster_api::signature::{Namespace, SnapshotKey};
 use keyroster_api::snapshot::{Account, AccountKey, CONTENT_TYPE, SCHEMA, Segment, Snapshot};
 use keyroster_testkit::{
     Behaviour, CertificateKind, FakeKeyServer, Program, RootDir, Running, TestCa,
@@ -191,7 +191,9 @@ pub fn found(reason: Reason) -> Told {
 /// The answer with this snapshot, signed.
 pub fn serving(snapshot: &Snapshot) -> Behaviour {
     let key = SnapshotKey::from_seed(&[7; 32]).unwrap();
-    let body = key.sign(&serde_json::to_vec(snapshot).unwrap()).unwrap();
+    let body = key
+        .sign(Namespace::Snapshot, &serde_json::to_vec(snapshot).unwrap())
+        .unwrap();
     Behaviour::Answer {
         status: 200,
         headers: vec![format!("content-type: {CONTENT_TYPE}")],

@@ -1,6 +1,6 @@
 //! Every way in which an answer can be wrong, and what it gets.
 
-use keyroster_api::signature::SnapshotKey;
+use keyroster_api::signature::{Namespace, SnapshotKey};
 use keyroster_testkit::Behaviour;
 
 use super::*;
@@ -210,5 +210,9 @@ async fn a_snapshot_older_than_one_seen_is_refused_and_the_last_good_one_stays()
 async fn a_snapshot_signed_by_another_key_is_refused_and_the_last_good_one_stays() {
     let other = SnapshotKey::from_seed(&[99; 32]).unwrap();
     let bytes = serde_json::to_vec(&snapshot(1, 11)).unwrap();
-    is_refused(other.sign(&bytes).unwrap(), "signature does not hold").await;
+    is_refused(
+        other.sign(Namespace::Snapshot, &bytes).unwrap(),
+        "signature does not hold",
+    )
+    .await;
 }
