@@ -9,6 +9,7 @@ pub mod credential;
 pub mod dir;
 pub mod files;
 pub mod memory;
+pub mod recall;
 
 pub use credential::Credential;
 pub use dir::{StateDir, StateError};

@@ -14,9 +14,9 @@ use crate::core::knowledge::Knowledge;
 use crate::core::moment::Moment;
 use crate::state::dir::{Lock, Secrecy, StateDir, StateError};
 use crate::state::files::{
-    self, CONFIRMED, ConfirmedFile, SNAPSHOT, raise_high_water, read_confirmed, read_high_water,
-    write_confirmed,
+    self, SNAPSHOT, raise_high_water, read_confirmed, read_high_water, write_confirmed,
 };
+use crate::state::recall::{SmallFiles, Write, recall, removals, writes};
 
 /// Something on the disk that was not used, and why; for the log.
 #[derive(Debug, thiserror::Error)]
@@ -43,40 +43,16 @@ pub fn load(
     floor: Tag,
     now: &Moment,
 ) -> (Knowledge, Vec<Doubt>) {
-    let mut doubts = Vec::new();
-    let high_water = read_high_water(dir).unwrap_or_else(|err| note(&mut doubts, err));
-    let confirmed = read_confirmed(dir).unwrap_or_else(|err| note(&mut doubts, err));
-    let mut known = Knowledge::nothing(high_water.unwrap_or(floor).max(floor));
-    let time_s = confirmed
-        .as_ref()
-        .and_then(ConfirmedFile::confirmation)
-        .map_or(i64::MIN, |c| c.server_time_s);
-    match load_snapshot(dir, authority, known.seen, time_s.max(now.wall_s())) {
-        Ok(held) => known.held = held,
-        Err(doubt) => doubts.push(doubt),
-    }
-    known.seen = known
-        .held
-        .as_ref()
-        .map_or(known.seen, |held| known.seen.max(held.tag()));
-    if let Some(file) = confirmed {
-        known.refused = file.refused;
-        let about_it = known
-            .held
-            .as_ref()
-            .is_some_and(|held| file.vouches_for(held.tag()));
-        if about_it || file.refused.is_some() {
-            known.confirmed = file.confirmation();
-        }
-    }
-    if high_water.is_none() {
-        // Without a bound the snapshot on disk may be any old one.
-        known.confirmed = None;
-        doubts.push(Doubt::NoHighWater);
-    } else if known.held.is_some() && known.confirmed.is_none() {
-        doubts.push(Doubt::Unconfirmed);
-    }
-    (known, doubts)
+    let mut unread = Vec::new();
+    let files = SmallFiles {
+        high_water: read_high_water(dir).unwrap_or_else(|err| note(&mut unread, err)),
+        confirmed: read_confirmed(dir).unwrap_or_else(|err| note(&mut unread, err)),
+    };
+    let (known, doubts) = recall(files, floor, now, |seen, time_s| {
+        load_snapshot(dir, authority, seen, time_s)
+    });
+    unread.extend(doubts);
+    (known, unread)
 }
 
 fn note<T>(doubts: &mut Vec<Doubt>, err: StateError) -> Option<T> {
@@ -106,34 +82,29 @@ pub fn save(
     document: Option<&[u8]>,
     _lock: &Lock,
 ) -> Result<(), StateError> {
-    let saved = try_save(dir, known, document);
+    let there = read_high_water(dir).ok().flatten();
+    let mut saved = Ok(());
+    for write in writes(known, document, there) {
+        if saved.is_ok() || matches!(write, Write::HighWater(_)) {
+            let made = make(dir, &write);
+            // The first error is the one to tell.
+            saved = saved.and(made);
+        }
+    }
     if saved.is_err() {
-        // The first error is the one to tell; on a read-only disk this fails as well.
-        let _ = dir.remove(CONFIRMED);
-        if known.refused.is_some() {
-            let _ = dir.remove(SNAPSHOT);
+        for name in removals(known) {
+            // On a read-only disk this fails as well.
+            let _ = dir.remove(name);
         }
     }
     saved
 }
 
-fn try_save(dir: &StateDir, known: &Knowledge, document: Option<&[u8]>) -> Result<(), StateError> {
-    if let Ok(Some(there)) = read_high_water(dir)
-        && there > known.seen
-    {
-        // Another process has seen more; what we know is old news.
-        return Ok(());
-    }
-    let snapshot = document.map_or(Ok(()), |document| dir.write(SNAPSHOT, document));
-    // Though the snapshot could not be kept, it was seen.
-    raise_high_water(dir, known.seen)?;
-    snapshot?;
-    match &known.confirmed {
-        None => Ok(()),
-        Some(confirmed) => {
-            let tag = known.held.as_ref().map(|held| held.tag());
-            write_confirmed(dir, &ConfirmedFile::new(confirmed, tag, known.refused))
-        }
+fn make(dir: &StateDir, write: &Write<'_>) -> Result<(), StateError> {
+    match write {
+        Write::Snapshot(document) => dir.write(SNAPSHOT, document),
+        Write::HighWater(seen) => raise_high_water(dir, *seen),
+        Write::Confirmed(file) => write_confirmed(dir, file),
     }
 }
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use super::*;
 use crate::core::freshness::{Age, Confirmation};
 use crate::core::knowledge::Outcome;
-use crate::state::files::HIGH_WATER;
+use crate::state::files::{CONFIRMED, HIGH_WATER};
 use crate::testing::{BOOT, authority, hold, moment, sign, snapshot, tag};
 
 struct Scene {

@@ -1,0 +1,116 @@
+//! What the files mean together, and in which order they are written: decided without touching the disk.
+//!
+//! Apart from [`memory`](super::memory), which reads and writes them, so that a crash between any two writings can be tried
+//! out on values.
+
+use std::sync::Arc;
+
+use keyroster_api::snapshot::Tag;
+
+use crate::core::held::Held;
+use crate::core::knowledge::Knowledge;
+use crate::core::moment::Moment;
+use crate::state::files::{CONFIRMED, ConfirmedFile, SNAPSHOT};
+use crate::state::memory::Doubt;
+
+/// The small files, each as far as it can be believed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SmallFiles {
+    /// The highest epoch and revision ever seen.
+    pub high_water: Option<Tag>,
+    /// The last confirmation.
+    pub confirmed: Option<ConfirmedFile>,
+}
+
+/// One writing. It is whole or it has not happened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Write<'a> {
+    /// The signed document.
+    Snapshot(&'a [u8]),
+    /// The highest epoch and revision ever seen.
+    HighWater(Tag),
+    /// Who vouches for the snapshot, or refused the host.
+    Confirmed(ConfirmedFile),
+}
+
+/// What is known by these files; `snapshot` reads and judges the signed document by the highest tag seen and by the time.
+/// Whatever can't be believed is left out and told in the second part.
+#[must_use]
+pub fn recall(
+    files: SmallFiles,
+    floor: Tag,
+    now: &Moment,
+    snapshot: impl FnOnce(Tag, i64) -> Result<Option<Arc<Held>>, Doubt>,
+) -> (Knowledge, Vec<Doubt>) {
+    let SmallFiles {
+        high_water,
+        confirmed,
+    } = files;
+    let mut doubts = Vec::new();
+    let mut known = Knowledge::nothing(high_water.unwrap_or(floor).max(floor));
+    let time_s = confirmed
+        .as_ref()
+        .and_then(ConfirmedFile::confirmation)
+        .map_or(i64::MIN, |c| c.server_time_s);
+    match snapshot(known.seen, time_s.max(now.wall_s())) {
+        Ok(held) => known.held = held,
+        Err(doubt) => doubts.push(doubt),
+    }
+    known.seen = known
+        .held
+        .as_ref()
+        .map_or(known.seen, |held| known.seen.max(held.tag()));
+    if let Some(file) = confirmed {
+        known.refused = file.refused;
+        let about_it = known
+            .held
+            .as_ref()
+            .is_some_and(|held| file.vouches_for(held.tag()));
+        if about_it || file.refused.is_some() {
+            known.confirmed = file.confirmation();
+        }
+    }
+    if high_water.is_none() {
+        // Without a bound the snapshot on disk may be any old one.
+        known.confirmed = None;
+        doubts.push(Doubt::NoHighWater);
+    } else if known.held.is_some() && known.confirmed.is_none() {
+        doubts.push(Doubt::Unconfirmed);
+    }
+    (known, doubts)
+}
+
+/// What is written to keep what is known, in this order; `document` is the held snapshot's signed bytes when they are new, and
+/// `there` is the high water on the disk.
+///
+/// After one that fails only the high water is still written: though a snapshot could not be kept, it was seen.
+#[must_use]
+pub fn writes<'a>(
+    known: &Knowledge,
+    document: Option<&'a [u8]>,
+    there: Option<Tag>,
+) -> Vec<Write<'a>> {
+    if there.is_some_and(|there| there > known.seen) {
+        // Another process has seen more; what we know is old news.
+        return Vec::new();
+    }
+    let mut writes = Vec::new();
+    writes.extend(document.map(Write::Snapshot));
+    if there != Some(known.seen) {
+        writes.push(Write::HighWater(known.seen));
+    }
+    writes.extend(known.confirmed.as_ref().map(|confirmed| {
+        let tag = known.held.as_ref().map(|held| held.tag());
+        Write::Confirmed(ConfirmedFile::new(confirmed, tag, known.refused))
+    }));
+    writes
+}
+
+/// What is removed when a writing failed, in this order.
+#[must_use]
+pub fn removals(known: &Knowledge) -> &'static [&'static str] {
+    match known.refused {
+        None => &[CONFIRMED],
+        Some(_) => &[CONFIRMED, SNAPSHOT],
+    }
+}
