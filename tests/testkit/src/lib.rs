@@ -26,7 +26,7 @@ mod sshd;
 pub use account::{Account, require_root};
 pub use failure::{Failure, Result};
 #[cfg(feature = "fake-key-server")]
-pub use fake::{Behaviour, CertificateKind, FakeKeyServer, Identity, TestCa};
+pub use fake::{Behaviour, CertificateKind, ClientIdentity, FakeKeyServer, Identity, TestCa};
 pub use key_server::KeyServer;
 pub use keygen::SshKey;
 pub use net::free_port;

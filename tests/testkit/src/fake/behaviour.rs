@@ -1,8 +1,7 @@
 //! What the fake key server does with a request: a closed list of ways to be wrong.
 
 use std::io::{self, Write};
-
-use crate::poll::POLL_INTERVAL;
+use std::time::Duration;
 
 /// What is done with each request.
 #[derive(Debug, Clone)]
@@ -28,8 +27,18 @@ pub enum Behaviour {
     Truncated(Vec<u8>),
     /// Header lines without end.
     EndlessHeaders,
-    /// 200, and one byte of the body at a time, with a rest between them, for ever.
+    /// 200, and one byte of the body a second, for ever.
     Dripping,
+    /// 200, and then one byte of a header line a second, for ever.
+    DrippingHeaders,
+    /// The same as [`Behaviour::Answer`] with status 200, and then the connection stays open and whatever comes on it is
+    /// swallowed: as when a router forgot it while it was idle.
+    HalfOpen {
+        /// `name: value` lines.
+        headers: Vec<String>,
+        /// The body.
+        body: Vec<u8>,
+    },
     /// The request is read, and nothing follows.
     Silent,
     /// The request is read, and the connection is closed.
@@ -70,15 +79,7 @@ impl Behaviour {
                 headers,
                 body,
             } => answer(stream, *status, headers, body),
-            Self::Html => {
-                let headers = ["content-type: text/html".to_owned()];
-                answer(
-                    stream,
-                    200,
-                    &headers,
-                    b"<!doctype html><title>Welcome</title><h1>Please accept our terms</h1>",
-                )
-            }
+            Self::Html => answer(stream, 200, &["content-type: text/html".to_owned()], PORTAL),
             Self::Redirect(url) => answer(stream, 302, &[format!("location: {url}")], b""),
             Self::Endless => {
                 stream.write_all(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n")?;
@@ -103,11 +104,13 @@ impl Behaviour {
                 stream.write_all(b"HTTP/1.1 200 OK\r\n")?;
                 repeat(stream, b"x-and-another: header line of no use\r\n", stopped)
             }
-            Self::Dripping => drip(stream, stopped),
-            Self::Silent => {
-                hold(stopped);
-                Ok(())
+            Self::Dripping => drip(stream, "content-length: 1000000\r\n\r\n", stopped),
+            Self::DrippingHeaders => drip(stream, "x-slow: ", stopped),
+            Self::HalfOpen { headers, body } => {
+                whole(stream, (200, "keep-alive"), headers, body)?;
+                hold(stopped)
             }
+            Self::Silent => hold(stopped),
             Self::HangUp => Ok(()),
             Self::Garbage => stream.write_all(b"\0\x01\x02 not HTTP at all \xff\xfe\r\n\r\n"),
         }
@@ -115,13 +118,22 @@ impl Behaviour {
 }
 
 fn answer(stream: &mut impl Write, status: u16, headers: &[String], body: &[u8]) -> io::Result<()> {
+    whole(stream, (status, "close"), headers, body)
+}
+
+fn whole(
+    stream: &mut impl Write,
+    (status, connection): (u16, &str),
+    headers: &[String],
+    body: &[u8],
+) -> io::Result<()> {
     write!(stream, "HTTP/1.1 {status} Fake\r\n")?;
     for header in headers {
         write!(stream, "{header}\r\n")?;
     }
     write!(
         stream,
-        "content-length: {}\r\nconnection: close\r\n\r\n",
+        "content-length: {}\r\nconnection: {connection}\r\n\r\n",
         body.len()
     )?;
     stream.write_all(body)?;
@@ -135,20 +147,25 @@ fn repeat(stream: &mut impl Write, block: &[u8], stopped: &dyn Fn() -> bool) -> 
     Ok(())
 }
 
-fn drip(stream: &mut impl Write, stopped: &dyn Fn() -> bool) -> io::Result<()> {
-    stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 1000000\r\n\r\n")?;
+fn drip(stream: &mut impl Write, start: &str, stopped: &dyn Fn() -> bool) -> io::Result<()> {
+    write!(stream, "HTTP/1.1 200 OK\r\n{start}")?;
     while !stopped() {
         stream.write_all(b"-")?;
         stream.flush()?;
-        rest();
+        for _ in 0..RESTS_A_DROP {
+            if !stopped() {
+                rest();
+            }
+        }
     }
     Ok(())
 }
 
-fn hold(stopped: &dyn Fn() -> bool) {
+fn hold(stopped: &dyn Fn() -> bool) -> io::Result<()> {
     while !stopped() {
         rest();
     }
+    Ok(())
 }
 
 #[expect(
@@ -156,7 +173,7 @@ fn hold(stopped: &dyn Fn() -> bool) {
     reason = "a slow server is slow by waiting; it ends with its fixture"
 )]
 fn rest() {
-    std::thread::sleep(POLL_INTERVAL * 10);
+    std::thread::sleep(REST);
 }
 
 fn chunk_of_zeros() -> Vec<u8> {
@@ -166,7 +183,13 @@ fn chunk_of_zeros() -> Vec<u8> {
     chunk
 }
 
+/// What a captive portal says.
+const PORTAL: &[u8] = b"<!doctype html><title>Welcome</title><h1>Please accept our terms</h1>";
 /// What is announced as the length of a body that no host may accept.
 const TEN_GIBIBYTES: u64 = 10 << 30;
+/// How long a slow server rests before it looks whether it is to end.
+const REST: Duration = Duration::from_millis(50);
+/// How often it rests after each byte: a second in all.
+const RESTS_A_DROP: u32 = 20;
 /// How much is written at a time.
 const BLOCK_BYTES: usize = 16 << 10;

@@ -39,6 +39,15 @@ impl Identity {
     }
 }
 
+/// A certificate and its private key for a client, PEM.
+#[derive(Debug, Clone)]
+pub struct ClientIdentity {
+    /// The certificate.
+    pub certificate: String,
+    /// The key.
+    pub key: String,
+}
+
 /// A certificate authority that issues whatever a test wants.
 pub struct TestCa {
     issuer: Issuer<'static, KeyPair>,
@@ -81,6 +90,18 @@ impl TestCa {
         Ok(Identity {
             certificate: certificate.map_err(failed)?.der().clone(),
             key: PrivatePkcs8KeyDer::from(key.serialize_der()).into(),
+        })
+    }
+
+    /// A client's certificate of this kind.
+    pub fn issue_to_client(&self, kind: CertificateKind) -> Result<ClientIdentity> {
+        let key = KeyPair::generate().map_err(failed)?;
+        let mut params = server_params(kind)?;
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+        let certificate = params.signed_by(&key, &self.issuer).map_err(failed)?;
+        Ok(ClientIdentity {
+            certificate: certificate.pem(),
+            key: key.serialize_pem(),
         })
     }
 }

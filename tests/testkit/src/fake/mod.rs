@@ -10,5 +10,5 @@ mod certificates;
 mod server;
 
 pub use behaviour::Behaviour;
-pub use certificates::{CertificateKind, Identity, TestCa};
+pub use certificates::{CertificateKind, ClientIdentity, Identity, TestCa};
 pub use server::FakeKeyServer;

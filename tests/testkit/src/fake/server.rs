@@ -7,7 +7,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use rustls::{ServerConfig, ServerConnection, StreamOwned};
+use rustls::crypto::CryptoProvider;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use rustls::server::WebPkiClientVerifier;
+use rustls::server::danger::ClientCertVerifier;
+use rustls::{RootCertStore, ServerConfig, ServerConnection, StreamOwned};
 
 use crate::fake::{Behaviour, CertificateKind, Identity, TestCa};
 use crate::{Failure, Result};
@@ -30,7 +35,19 @@ impl FakeKeyServer {
         identity: Identity,
         choose: impl Fn(&str) -> Behaviour + Send + Sync + 'static,
     ) -> Result<Self> {
-        let tls = tls_config(identity)?;
+        Self::listening(tls_config(identity, None)?, choose)
+    }
+
+    /// Starts one that wants a client certificate of `ca`, and breaks the handshake off without a valid one.
+    pub fn demanding(ca: &TestCa, behaviour: Behaviour) -> Result<Self> {
+        let tls = tls_config(ca.issue(CertificateKind::Good)?, Some(ca))?;
+        Self::listening(tls, move |_| behaviour.clone())
+    }
+
+    fn listening(
+        tls: Arc<ServerConfig>,
+        choose: impl Fn(&str) -> Behaviour + Send + Sync + 'static,
+    ) -> Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").map_err(|error| cannot_listen(&error))?;
         let address = listener
             .local_addr()
@@ -155,18 +172,38 @@ fn read_head(stream: &mut impl Read) -> io::Result<String> {
     Ok(String::from_utf8_lossy(&head).into_owned())
 }
 
-fn tls_config(identity: Identity) -> Result<Arc<ServerConfig>> {
+/// Whoever comes is served; with `clients`, whoever shows a certificate of that CA.
+fn tls_config(identity: Identity, clients: Option<&TestCa>) -> Result<Arc<ServerConfig>> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let verifier = match clients {
+        None => WebPkiClientVerifier::no_client_auth(),
+        Some(ca) => client_verifier(ca, &provider)?,
+    };
     let mut config = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .and_then(|builder| {
             builder
-                .with_no_client_auth()
+                .with_client_cert_verifier(verifier)
                 .with_single_cert(vec![identity.certificate], identity.key)
         })
         .map_err(|error| Failure::new(format!("cannot set up TLS: {error}")))?;
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(Arc::new(config))
+}
+
+fn client_verifier(
+    ca: &TestCa,
+    provider: &Arc<CryptoProvider>,
+) -> Result<Arc<dyn ClientCertVerifier>> {
+    let failed =
+        |error: &dyn std::fmt::Display| Failure::new(format!("cannot set up TLS: {error}"));
+    let root = CertificateDer::from_pem_slice(ca.certificate_pem().as_bytes())
+        .map_err(|error| failed(&error))?;
+    let mut roots = RootCertStore::empty();
+    roots.add(root).map_err(|error| failed(&error))?;
+    let verifier =
+        WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider)).build();
+    verifier.map_err(|error| failed(&error))
 }
 
 fn cannot_listen(error: &io::Error) -> Failure {
@@ -189,9 +226,8 @@ const HEAD_BYTES: usize = 64 << 10;
 mod tests {
     use std::io::Write;
 
-    use rustls::pki_types::pem::PemObject;
-    use rustls::pki_types::{CertificateDer, ServerName};
-    use rustls::{ClientConfig, ClientConnection, RootCertStore};
+    use rustls::pki_types::ServerName;
+    use rustls::{ClientConfig, ClientConnection};
 
     use super::*;
 
@@ -241,6 +277,14 @@ mod tests {
             let said = format!("{error:?}");
             assert!(said.contains(reason), "{kind:?}: {said}");
         }
+    }
+
+    #[test]
+    fn a_client_without_a_certificate_is_not_served_where_one_is_demanded() {
+        let ca = TestCa::new().unwrap();
+        let server = FakeKeyServer::demanding(&ca, Behaviour::status(200)).unwrap();
+        assert!(get(&ca, &server).is_err());
+        assert!(server.requests().is_empty());
     }
 
     #[test]
