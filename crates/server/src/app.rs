@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
-use keyroster_api::signature::SignatureError;
+use keyroster_api::signature::{SignatureError, SnapshotKey};
 use keyroster_api::snapshot::Tag;
 use keyroster_keys::KeyPolicy;
 use keyroster_roster::Timestamp;
@@ -39,6 +39,8 @@ pub struct Application {
     pub ca: Ca,
     /// The public half of the snapshot key, as hosts get it.
     pub snapshot_key: PublicHalf,
+    /// Signs what hosts are told.
+    pub signing_key: Arc<SnapshotKey>,
     /// Rendered snapshots.
     pub snapshots: Snapshots,
     /// Hosts that wait for a change.
@@ -108,7 +110,8 @@ impl Application {
     /// # Errors
     /// When the database does not answer.
     pub async fn start(parts: Parts, openapi: Bytes) -> Result<App, StartError> {
-        let public = parts.opened.snapshot_key.public();
+        let signing_key = Arc::new(parts.opened.snapshot_key);
+        let public = signing_key.public();
         let snapshot_key = PublicHalf {
             line: public.to_openssh()?,
             pin: public.pin()?,
@@ -123,7 +126,8 @@ impl Application {
             store: parts.opened.store,
             ca: parts.opened.ca,
             snapshot_key,
-            snapshots: Snapshots::new(parts.opened.snapshot_key, parts.limits.renderings),
+            snapshots: Snapshots::new(Arc::clone(&signing_key), parts.limits.renderings),
+            signing_key,
             waiting: Arc::default(),
             confirmations: Confirmations::default(),
             receipts: Semaphore::new(parts.limits.receipts),
@@ -144,6 +148,12 @@ impl Application {
     #[must_use]
     pub fn now(&self) -> Timestamp {
         self.clock.now()
+    }
+
+    /// The moment, in milliseconds since the Unix epoch.
+    #[must_use]
+    pub fn unix_millis(&self) -> i64 {
+        i64::try_from(self.clock.unix_millis()).unwrap_or(i64::MAX)
     }
 
     /// Where secrets come from.

@@ -19,6 +19,7 @@ pub mod error;
 pub mod extract;
 pub mod guard;
 pub mod handlers;
+pub mod heartbeat;
 pub mod host_identity;
 pub mod init;
 pub mod later;

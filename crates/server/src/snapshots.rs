@@ -55,7 +55,7 @@ pub struct Document {
 impl Snapshots {
     /// None yet; this key signs them.
     #[must_use]
-    pub fn new(key: SnapshotKey, renderings: usize) -> Self {
+    pub fn new(key: Arc<SnapshotKey>, renderings: usize) -> Self {
         let weigh = |_: &HostId, known: &Arc<Known>| known.weight();
         Self {
             cache: Cache::builder()
@@ -63,7 +63,7 @@ impl Snapshots {
                 .weigher(weigh)
                 .build(),
             renderings: Semaphore::new(renderings),
-            key: Arc::new(key),
+            key,
         }
     }
 

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
-use axum::response::{IntoResponse as _, Response};
+use axum::response::{AppendHeaders, IntoResponse as _, Response};
 use keyroster_api::enroll::{RenewCertificate, RenewedCertificate};
+use keyroster_api::heartbeat::Nonce;
 use keyroster_api::paths;
 use keyroster_api::snapshot::{CONTENT_TYPE, Tag};
 use keyroster_roster::Actor;
@@ -17,6 +18,7 @@ use crate::caller::{self, Caller};
 use crate::certificate_request::CertificateRequest;
 use crate::error::{Answer, ApiError, model_error};
 use crate::extract::Json;
+use crate::heartbeat::{self, Standing};
 use crate::host_identity::HostIdentity;
 use crate::later::{self, Later};
 use crate::prefer;
@@ -26,13 +28,16 @@ use crate::waiting::Waiter;
 ///
 /// A signed document: see `docs/snapshot.md`. Its entity tag is `"<epoch>.<revision>"`; with `If-None-Match` a host is told
 /// that it has the newest, and says that it holds that one on disk. With `Prefer: wait=<seconds>` it is told so only when
-/// nothing has changed for it in that time, 50 seconds at most.
+/// nothing has changed for it in that time, 50 seconds at most. With a nonce the answer carries a signed heartbeat for it.
 #[utoipa::path(get, path = paths::HOST_SNAPSHOT, tag = "hosts' own",
     params(("If-None-Match" = Option<String>, Header, description = "The entity tag of the snapshot that the host has"),
-        ("Prefer" = Option<String>, Header, description = "`wait=<seconds>`: how long the host is ready to wait for a change")),
+        ("Prefer" = Option<String>, Header, description = "`wait=<seconds>`: how long the host is ready to wait for a change"),
+        ("Keyroster-Nonce" = Option<String>, Header, description = "16 random bytes in base64url, made anew for each request")),
     responses(
-        (status = 200, description = "The signed document", body = Vec<u8>, content_type = CONTENT_TYPE),
-        (status = 304, description = "The host has the newest")))]
+        (status = 200, description = "The signed document", body = Vec<u8>, content_type = CONTENT_TYPE,
+            headers(("Keyroster-Heartbeat" = String, description = "With a nonce: a signed document in base64, which says what holds now"))),
+        (status = 304, description = "The host has the newest",
+            headers(("Keyroster-Heartbeat" = String, description = "As with 200")))))]
 pub async fn snapshot(
     State(app): State<App>,
     caller: Caller,
@@ -41,10 +46,15 @@ pub async fn snapshot(
     let held = headers
         .get(header::IF_NONE_MATCH)
         .and_then(|value| Tag::from_header(value.to_str().ok()?).ok());
+    let nonce = heartbeat::nonce(&headers)?;
     let span = held.and_then(|_| prefer::wait(&headers, app.limits.wait));
     // The wait begins before the look, so that no change falls between the two.
     let wait = span.and_then(|span| Some((span, app.waiting.begin(&caller.host)?)));
-    let look = Look { caller, held };
+    let look = Look {
+        caller,
+        held,
+        nonce,
+    };
     let (mut response, seen) = look.answer(&app).await?;
     let Some((span, waiter)) = wait else {
         return Ok(response);
@@ -70,6 +80,7 @@ pub async fn snapshot(
 struct Look {
     caller: Caller,
     held: Option<Tag>,
+    nonce: Option<Nonce>,
 }
 
 /// A host that waits for a change.
@@ -109,6 +120,14 @@ impl Look {
         let Some(document) = &known.document else {
             return Err(caller::gone(&self.caller));
         };
+        let heartbeat = self.nonce.map(|nonce| {
+            let standing = Standing {
+                tag: document.tag,
+                at: known.at,
+            };
+            heartbeat::header(app, &self.caller.host, nonce, standing)
+        });
+        let heartbeat = heartbeat.transpose()?;
         let is_newest = self.held == Some(document.tag);
         self.confirm(
             app,
@@ -123,14 +142,13 @@ impl Look {
             ),
         ];
         if is_newest {
-            return Ok((
-                (StatusCode::NOT_MODIFIED, headers).into_response(),
-                known.at,
-            ));
+            let response = (StatusCode::NOT_MODIFIED, headers, AppendHeaders(heartbeat));
+            return Ok((response.into_response(), known.at));
         }
         let content_type = [(header::CONTENT_TYPE, HeaderValue::from_static(CONTENT_TYPE))];
-        let response = (headers, content_type, document.bytes.clone()).into_response();
-        Ok((response, known.at))
+        let body = document.bytes.clone();
+        let response = (headers, content_type, AppendHeaders(heartbeat), body);
+        Ok((response.into_response(), known.at))
     }
 
     /// Takes note of what the host holds. What says the same as the roster at a later state is as good as that state; what

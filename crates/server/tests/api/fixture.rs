@@ -324,6 +324,16 @@ impl Host {
         send(&self.client, request).await
     }
 
+    /// Asks for the snapshot with these headers.
+    pub async fn ask(&self, headers: &[(&str, &str)]) -> Reply {
+        let address = url(self.address, paths::HOST_SNAPSHOT);
+        let mut request = self.client.request(Method::GET, &address);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        send(&self.client, request).await
+    }
+
     /// Asks for the snapshot, ready to wait as this header says.
     pub fn wait(&self, held: &str, prefer: &str) -> JoinHandle<Reply> {
         self.wait_at(self.address, held, prefer)

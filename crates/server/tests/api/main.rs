@@ -13,6 +13,7 @@ mod enrolment;
 mod explain;
 mod fixture;
 mod grants;
+mod heartbeats;
 mod keys;
 mod limits;
 mod openapi;
