@@ -1,6 +1,6 @@
 //! How stale an answer may be, as bodies and snapshots carry it.
 
-use keyroster_roster::{Freshness, FreshnessMode, ModelError};
+use keyroster_roster::{Freshness, FreshnessChange, FreshnessMode, ModelError};
 use serde::{Deserialize, Serialize};
 
 /// Bounds on staleness.
@@ -14,6 +14,22 @@ pub struct FreshnessBody {
     pub grace_s: u32,
     /// `grace` or `strict`.
     pub mode: ModeText,
+}
+
+/// Bounds on staleness of which some are to be others; what is absent stays as it is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct ChangeFreshness {
+    /// Seconds for which a confirmed snapshot answers without asking again: 1 to 3600.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_staleness_s: Option<u32>,
+    /// Seconds for which stale answers may serve while the key server is out of reach: 0 to 604800.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grace_s: Option<u32>,
+    /// `grace` or `strict`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mode: Option<ModeText>,
 }
 
 /// What happens past `max_staleness_s` when the key server is out of reach.
@@ -45,10 +61,28 @@ impl TryFrom<FreshnessBody> for Freshness {
 
     /// Refuses bounds that are out of range.
     fn try_from(body: FreshnessBody) -> Result<Self, ModelError> {
-        let mode = match body.mode {
-            ModeText::Grace => FreshnessMode::Grace,
-            ModeText::Strict => FreshnessMode::Strict,
-        };
-        Self::new(body.max_staleness_s, body.grace_s, mode)
+        Self::new(body.max_staleness_s, body.grace_s, body.mode.into())
+    }
+}
+
+impl TryFrom<ChangeFreshness> for FreshnessChange {
+    type Error = ModelError;
+
+    /// Refuses bounds that are out of range.
+    fn try_from(body: ChangeFreshness) -> Result<Self, ModelError> {
+        Self::new(
+            body.max_staleness_s,
+            body.grace_s,
+            body.mode.map(FreshnessMode::from),
+        )
+    }
+}
+
+impl From<ModeText> for FreshnessMode {
+    fn from(mode: ModeText) -> Self {
+        match mode {
+            ModeText::Grace => Self::Grace,
+            ModeText::Strict => Self::Strict,
+        }
     }
 }

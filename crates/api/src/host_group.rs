@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::freshness::FreshnessBody;
+use crate::freshness::{ChangeFreshness, FreshnessBody};
 
 /// A host group as the key server tells it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,4 +26,14 @@ pub struct AddHostGroup {
     /// Bounds on staleness; 30 s, 3600 s, `grace` when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub freshness: Option<FreshnessBody>,
+}
+
+/// `PATCH /v1/host-groups/{name}`. At least one part of it is wanted; what is absent stays as it is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct ChangeHostGroup {
+    /// Bounds on staleness.
+    #[serde(default)]
+    pub freshness: ChangeFreshness,
 }

@@ -17,6 +17,14 @@ pub enum FreshnessMode {
     Strict,
 }
 
+/// Which parts of a [`Freshness`] are to be others, each within its limits.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub struct FreshnessChange {
+    max_staleness_s: Option<u32>,
+    grace_s: Option<u32>,
+    mode: Option<FreshnessMode>,
+}
+
 impl Freshness {
     /// Takes the two bounds in seconds, each within its limits.
     pub fn new(
@@ -36,6 +44,16 @@ impl Freshness {
             grace_s,
             mode,
         })
+    }
+
+    /// The same with some parts exchanged.
+    #[must_use]
+    pub fn changed(self, change: FreshnessChange) -> Self {
+        Self {
+            max_staleness_s: change.max_staleness_s.unwrap_or(self.max_staleness_s),
+            grace_s: change.grace_s.unwrap_or(self.grace_s),
+            mode: change.mode.unwrap_or(self.mode),
+        }
     }
 
     /// Seconds since the last confirmation up to which an answer is fresh.
@@ -62,6 +80,27 @@ impl Freshness {
                 (FreshnessMode::Grace, FreshnessMode::Grace) => FreshnessMode::Grace,
                 _ => FreshnessMode::Strict,
             },
+        })
+    }
+}
+
+impl FreshnessChange {
+    /// Takes the parts that are to be others.
+    pub fn new(
+        max_staleness_s: Option<u32>,
+        grace_s: Option<u32>,
+        mode: Option<FreshnessMode>,
+    ) -> Result<Self, ModelError> {
+        let usual = Freshness::default();
+        Freshness::new(
+            max_staleness_s.unwrap_or(usual.max_staleness_s),
+            grace_s.unwrap_or(usual.grace_s),
+            mode.unwrap_or(usual.mode),
+        )?;
+        Ok(Self {
+            max_staleness_s,
+            grace_s,
+            mode,
         })
     }
 }
@@ -123,6 +162,22 @@ mod tests {
         assert_eq!(Freshness::strictest([strict, short]), Some(both));
         assert_eq!(Freshness::strictest([short]), Some(short));
         assert_eq!(Freshness::strictest([]), None);
+    }
+
+    #[test]
+    fn a_change_leaves_what_it_does_not_name() {
+        let before = Freshness::new(5, 7_200, FreshnessMode::Strict).unwrap();
+        let change = |max, grace, mode| FreshnessChange::new(max, grace, mode).unwrap();
+        assert_eq!(before.changed(change(None, None, None)), before);
+        let grace = before.changed(change(None, Some(0), None));
+        assert_eq!(grace, Freshness::new(5, 0, FreshnessMode::Strict).unwrap());
+        let rest = before.changed(change(Some(9), None, Some(FreshnessMode::Grace)));
+        assert_eq!(
+            rest,
+            Freshness::new(9, 7_200, FreshnessMode::Grace).unwrap()
+        );
+        assert!(FreshnessChange::new(Some(0), None, None).is_err());
+        assert!(FreshnessChange::new(None, Some(604_801), None).is_err());
     }
 
     #[test]

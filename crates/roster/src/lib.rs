@@ -45,8 +45,8 @@ pub use error::ModelError;
 pub use finding::Finding;
 pub use forward::{Forward, ForwardList, MAX_FORWARD_HOST_BYTES, MAX_FORWARDS};
 pub use freshness::{
-    DEFAULT_GRACE_S, DEFAULT_MAX_STALENESS_S, Freshness, FreshnessMode, MAX_GRACE_S,
-    MAX_MAX_STALENESS_S, MIN_MAX_STALENESS_S,
+    DEFAULT_GRACE_S, DEFAULT_MAX_STALENESS_S, Freshness, FreshnessChange, FreshnessMode,
+    MAX_GRACE_S, MAX_MAX_STALENESS_S, MIN_MAX_STALENESS_S,
 };
 pub use grant::{Effect, Grant, GrantState, Standing, Subject, Target};
 pub use group::Group;

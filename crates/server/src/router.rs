@@ -75,6 +75,7 @@ fn routes() -> [(Access, Effect, OpenApiRouter<App>); 7] {
         groups::remove_group_member,
         hosts::remove_host,
         host_groups::add_host_group,
+        host_groups::change_host_group,
         host_groups::delete_host_group,
         host_groups::add_host_to_group,
         host_groups::remove_host_from_group,

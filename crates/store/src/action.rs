@@ -31,6 +31,8 @@ pub enum Action {
     HostRotateCertificate,
     /// A host group was added.
     HostGroupAdd,
+    /// What holds in a host group was changed.
+    HostGroupSet,
     /// A host was put into a host group.
     HostGroupAddHost,
     /// A host was taken out of a host group.
@@ -53,7 +55,7 @@ pub enum Action {
 
 impl Action {
     /// Every action.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 24] = [
         Self::UserAdd,
         Self::UserSetState,
         Self::KeyAdd,
@@ -68,6 +70,7 @@ impl Action {
         Self::HostRenewCertificate,
         Self::HostRotateCertificate,
         Self::HostGroupAdd,
+        Self::HostGroupSet,
         Self::HostGroupAddHost,
         Self::HostGroupRemoveHost,
         Self::HostGroupDelete,
@@ -97,6 +100,7 @@ impl Action {
             Self::HostRenewCertificate => "host.renew-certificate",
             Self::HostRotateCertificate => "host.rotate-certificate",
             Self::HostGroupAdd => "host-group.add",
+            Self::HostGroupSet => "host-group.set",
             Self::HostGroupAddHost => "host-group.add-host",
             Self::HostGroupRemoveHost => "host-group.remove-host",
             Self::HostGroupDelete => "host-group.delete",

@@ -3,15 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use keyroster_keys::{GroupName, HostName};
-use keyroster_roster::{Freshness, FreshnessMode, HostGroup, HostId};
-use serde_json::json;
+use keyroster_roster::{Freshness, FreshnessChange, FreshnessMode, HostGroup, HostId};
+use serde_json::{Value as Json, json};
 use sqlx::FromRow;
 
 use crate::StoreError;
 use crate::action::Action;
 use crate::audit::Event;
 use crate::concerned::{Concerned, Does, Marked};
-use crate::db::{Record, statements, values};
+use crate::db::{Record, Value, statements, values};
 use crate::error::Object;
 use crate::grants::GrantsOf;
 use crate::page::{Limit, Page};
@@ -37,6 +37,7 @@ statements! {
     IS_IN = "select host_group, host from host_group_members where host_group = $1 and host = $2";
     ADD_HOST = "insert into host_group_members (host_group, host) values ($1, $2)";
     REMOVE_HOST = "delete from host_group_members where host_group = $1 and host = $2";
+    SET = "update host_groups set max_staleness_s = $2, grace_s = $3, mode = $4 where name = $1";
     DELETE = "delete from host_groups where name = $1";
 }
 
@@ -105,25 +106,46 @@ impl Writer<'_> {
         if tx.read.host_group(&group.name).await?.is_some() {
             return Err(StoreError::AlreadyExists { object });
         }
-        let (max_staleness_s, grace_s) =
-            (group.freshness.max_staleness_s(), group.freshness.grace_s());
-        let mode = group.freshness.mode().as_str();
-        tx.execute(
-            ADD,
-            values![
-                &group.name,
-                i64::from(max_staleness_s),
-                i64::from(grace_s),
-                mode
-            ],
-        )
-        .await?;
-        let detail =
-            json!({ "grace_s": grace_s, "max_staleness_s": max_staleness_s, "mode": mode });
+        tx.execute(ADD, &columns(group)).await?;
         self.commit(
             tx,
-            Event::new(Action::HostGroupAdd, &object, &detail),
+            Event::new(Action::HostGroupAdd, &object, &told(group)),
             Marked::NO_HOST,
+        )
+        .await
+    }
+
+    /// Changes what holds in a host group.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`].
+    pub async fn set_host_group(
+        &self,
+        name: &GroupName,
+        change: FreshnessChange,
+    ) -> Result<Outcome, StoreError> {
+        let mut tx = self.begin().await?;
+        let object = Object::HostGroup(name.clone());
+        let before = tx.read.tx.first::<HostGroupRow>(GET, values![name]).await?;
+        let before = before.ok_or_else(|| StoreError::NotFound {
+            object: object.clone(),
+        })?;
+        let after = HostGroup {
+            freshness: before.freshness.changed(change),
+            ..before.clone()
+        };
+        if after == before {
+            return tx.unchanged().await;
+        }
+        tx.keep_freshness_of_group(name).await?;
+        tx.execute(SET, &columns(&after)).await?;
+        // Even a laxer bound is on a receipt: whoever changes it may wait until it holds everywhere.
+        let marked = tx.mark(Concerned::HostGroup(name), Does::TakeAway).await?;
+        let detail = json!({ "after": told(&after), "before": told(&before) });
+        self.written(
+            tx,
+            Event::new(Action::HostGroupSet, &object, &detail),
+            marked,
         )
         .await
     }
@@ -250,6 +272,27 @@ impl WriteTx {
     ) -> Result<(), StoreError> {
         self.execute(ADD_HOST, values![name, host]).await.map(drop)
     }
+}
+
+/// The values of a row.
+fn columns(group: &HostGroup) -> [Value<'_>; 4] {
+    let freshness = group.freshness;
+    [
+        Value::from(&group.name),
+        Value::from(i64::from(freshness.max_staleness_s())),
+        Value::from(i64::from(freshness.grace_s())),
+        Value::from(freshness.mode().as_str()),
+    ]
+}
+
+/// What holds in a host group, as an audit event tells it.
+fn told(group: &HostGroup) -> Json {
+    let freshness = group.freshness;
+    json!({
+        "grace_s": freshness.grace_s(),
+        "max_staleness_s": freshness.max_staleness_s(),
+        "mode": freshness.mode().as_str(),
+    })
 }
 
 #[derive(FromRow)]

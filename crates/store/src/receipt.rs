@@ -21,7 +21,7 @@ pub struct HostReceipt {
     pub name: HostName,
     /// What it holds, as far as it has said; `None` if it never said anything.
     pub confirmed: Option<Confirmation>,
-    /// The laxest bound on staleness that it may go by, given what it holds.
+    /// The laxest bound on staleness that it may go by, as long as it does not hold the write.
     pub freshness: Freshness,
 }
 
@@ -35,7 +35,7 @@ statements! {
         join host_group_members m on m.host = w.host join host_groups g on g.name = m.host_group \
         where w.revision = $1 group by m.host";
     PAST_FRESHNESS = "select p.host, p.revision, p.max_staleness_s, p.grace_s, p.mode from write_hosts w \
-        join past_freshness p on p.host = w.host where w.revision = $1";
+        join past_freshness p on p.host = w.host where w.revision = $1 order by p.host, p.revision";
 }
 
 impl Reader {
@@ -58,12 +58,13 @@ impl Reader {
         for (host, until, freshness) in past {
             bounds.entry(host).or_default().push((until, freshness));
         }
-        let receipt = |(host, name, confirmed)| {
-            let missed = bounds.remove(&host).unwrap_or_default().into_iter();
-            let freshness = missed
-                .filter(|(until, _)| may_not_know(confirmed, epoch, *until))
-                .map(|(_, freshness)| freshness)
-                .try_fold(now.remove(&host).unwrap_or_default(), laxest);
+        let receipt = |(host, name, confirmed): (_, _, Option<Confirmation>)| {
+            let heard = confirmed.filter(|confirmed| confirmed.epoch == epoch);
+            let freshness = Bounds {
+                past: bounds.remove(&host).unwrap_or_default(),
+                now: now.remove(&host).unwrap_or_default(),
+            }
+            .laxest(heard.map(|heard| heard.revision), revision);
             let row = Row::new(FreshnessRow::TABLE, "of a receipt");
             Ok(HostReceipt {
                 freshness: row.value("max_staleness_s, grace_s", freshness)?,
@@ -76,14 +77,39 @@ impl Reader {
     }
 }
 
-/// Whether a host may go by what held until this revision.
-fn may_not_know(confirmed: Option<Confirmation>, epoch: Epoch, until: Revision) -> bool {
-    confirmed.is_none_or(|confirmed| confirmed.epoch != epoch || confirmed.revision < until)
+/// The bounds on staleness that a host has had.
+struct Bounds {
+    /// Each with the revision that ended it, in order.
+    past: Vec<(Revision, Freshness)>,
+    now: Freshness,
+}
+
+impl Bounds {
+    /// The laxest that a host may go by that has heard of this revision, or of nobody knows which, and not of the write.
+    /// What came with the write or after it does not count: a host that knows of it holds the write too.
+    fn laxest(self, heard: Option<Revision>, written: Revision) -> Result<Freshness, ModelError> {
+        let ends = self.past.iter().map(|(until, _)| Some(*until));
+        let begins = std::iter::once(None).chain(ends.clone());
+        let all = self.past.iter().map(|(_, freshness)| *freshness);
+        let may_be_gone_by = begins
+            .zip(ends.chain([None]))
+            .zip(all.chain([self.now]))
+            .filter(|((begin, end), _)| {
+                let is_known = begin.is_none_or(|begin| begin < written);
+                let is_over = end.is_some_and(|end| heard >= Some(end));
+                is_known && !is_over
+            })
+            .map(|(_, freshness)| freshness);
+        let laxest = may_be_gone_by
+            .map(Ok)
+            .reduce(|one, other| laxer(one?, other?));
+        laxest.unwrap_or(Ok(self.now))
+    }
 }
 
 /// The laxer of two, part by part: what a host may do that goes by one of them. Each part is in its limits, as it is in one
 /// of the two.
-fn laxest(one: Freshness, other: Freshness) -> Result<Freshness, ModelError> {
+fn laxer(one: Freshness, other: Freshness) -> Result<Freshness, ModelError> {
     let mode = match (one.mode(), other.mode()) {
         (FreshnessMode::Strict, FreshnessMode::Strict) => FreshnessMode::Strict,
         _ => FreshnessMode::Grace,

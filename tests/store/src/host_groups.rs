@@ -1,6 +1,6 @@
 //! Host groups.
 
-use keyroster_roster::{Effect, Freshness, FreshnessMode, HostGroup};
+use keyroster_roster::{Effect, Freshness, FreshnessChange, FreshnessMode, HostGroup};
 use keyroster_store::{Action, Enrolment, Outcome, TokenRefusal};
 
 use crate::fixture::{Fixture, LATER};
@@ -27,6 +27,25 @@ on_both! {
         let read = fixture.store.read().await.unwrap().host_group(&strict.name).await.unwrap().unwrap();
         assert_eq!((read.group, read.hosts.len()), (strict, 0));
         refused(fixture.write().add_host_group(&host_group("vault")).await, "already exists", "host group \"vault\"");
+    }
+
+    async fn the_bounds_of_a_host_group_are_changed_part_by_part_and_the_event_tells_both(fixture: Fixture) {
+        fixture.add_host_group("web").await;
+        let web = group_name("web");
+        let set = async |max_staleness_s, grace_s, mode| {
+            let change = FreshnessChange::new(max_staleness_s, grace_s, mode).unwrap();
+            fixture.write().set_host_group(&web, change).await.unwrap()
+        };
+        let changed = set(None, Some(600), None).await;
+        assert!(matches!(changed, Outcome::Written(_)));
+        let detail = r#"{"after":{"grace_s":600,"max_staleness_s":30,"mode":"grace"},"before":{"grace_s":3600,"max_staleness_s":30,"mode":"grace"}}"#;
+        assert_eq!(fixture.last_event().await, (Action::HostGroupSet, "web".to_owned(), detail.to_owned()));
+        assert_eq!(set(Some(30), Some(600), Some(FreshnessMode::Grace)).await, Outcome::Unchanged(changed.state()));
+        let _ = set(Some(5), None, Some(FreshnessMode::Strict)).await;
+        let read = fixture.store.read().await.unwrap().host_group(&web).await.unwrap().unwrap();
+        assert_eq!(read.group.freshness, Freshness::new(5, 600, FreshnessMode::Strict).unwrap());
+        let nowhere = fixture.write().set_host_group(&group_name("db"), FreshnessChange::default()).await;
+        refused(nowhere, "not found", "host group \"db\"");
     }
 
     async fn a_host_is_put_in_and_taken_out_and_a_second_time_writes_nothing(fixture: Fixture) {

@@ -1,8 +1,8 @@
 //! A receipt names the hosts that a write took something away on, and what each has confirmed.
 
 use keyroster_roster::{
-    Epoch, Freshness, FreshnessMode, HostGroup, HostId, MAX_GRACE_S, MAX_MAX_STALENESS_S, Revision,
-    Timestamp, UserState,
+    Epoch, Freshness, FreshnessChange, FreshnessMode, HostGroup, HostId, MAX_GRACE_S,
+    MAX_MAX_STALENESS_S, Revision, Timestamp, UserState,
 };
 use keyroster_store::{Action, Confirmation, HostReceipt, Object, Outcome};
 
@@ -71,6 +71,20 @@ impl Fixture {
         }
         self.add_grant(1, for_user("alice"), on_host_group("web"))
             .await;
+    }
+
+    /// Changes the bound of a host group; the revision that did it.
+    async fn set_bound(
+        &self,
+        group: &str,
+        max_staleness_s: Option<u32>,
+        grace_s: Option<u32>,
+        mode: Option<FreshnessMode>,
+    ) -> Revision {
+        let change = FreshnessChange::new(max_staleness_s, grace_s, mode).unwrap();
+        let (write, group) = (self.write(), group_name(group));
+        let set = write.set_host_group(&group, change).await.unwrap();
+        set.state().revision
     }
 
     async fn revoke(&self, key: u8) -> Revision {
@@ -228,11 +242,37 @@ on_both! {
         fixture.confirm(1, confirmation(1, tightened.get(), NOW)).await;
         let both = freshness(10, 3_600, FreshnessMode::Strict);
         assert_eq!(fixture.receipt(revoked).await[0].freshness, both);
-        fixture.write().delete_host_group(&group.name).await.unwrap();
-        assert_eq!(fixture.receipt(revoked).await[0].freshness, Freshness::default());
-        let _ = fixture.write().remove_host_from_group(&group_name("web"), &host_id(1)).await.unwrap();
-        let _ = fixture.write().add_host_to_group(&group_name("web"), &host_id(1)).await.unwrap();
-        assert_eq!(fixture.receipt(revoked).await[0].freshness, Freshness::default());
+    }
+
+    async fn a_bound_that_came_after_a_write_is_not_on_its_receipt(fixture: Fixture) {
+        fixture.with_hosts(1).await;
+        fixture.confirm(1, confirmation(1, fixture.revision().await.get(), NOW)).await;
+        let first = fixture.revoke(1).await;
+        fixture.set_bound("web", Some(60), Some(MAX_GRACE_S), None).await;
+        assert_eq!(fixture.receipt(first).await[0].freshness, Freshness::default());
+        let _ = fixture.write().revoke_grant(&grant_id(1), None).await.unwrap();
+        let second = fixture.revision().await;
+        let lax = freshness(60, MAX_GRACE_S, FreshnessMode::Grace);
+        assert_eq!(fixture.receipt(second).await[0].freshness, lax);
+        assert_eq!(fixture.receipt(first).await[0].freshness, Freshness::default());
+        fixture.write().delete_host_group(&group_name("web")).await.unwrap();
+        assert_eq!(fixture.receipt(second).await[0].freshness, lax);
+    }
+
+    async fn a_host_that_has_not_heard_of_a_stricter_bound_goes_by_the_one_before(fixture: Fixture) {
+        fixture.with_hosts(2).await;
+        let before = fixture.revision().await.get();
+        for host in [1, 2] {
+            fixture.confirm(host, confirmation(1, before, NOW)).await;
+        }
+        let set = fixture.set_bound("web", None, Some(0), Some(FreshnessMode::Strict)).await;
+        let strict = freshness(30, 0, FreshnessMode::Strict);
+        let revoked = fixture.revoke(1).await;
+        let bounds = async |revision| fixture.receipt(revision).await.into_iter().map(|host| host.freshness).collect::<Vec<_>>();
+        assert_eq!(bounds(set).await, [Freshness::default(); 2], "what ended with a write is on its own receipt");
+        assert_eq!(bounds(revoked).await, [Freshness::default(); 2]);
+        fixture.confirm(2, confirmation(1, set.get(), NOW)).await;
+        assert_eq!(bounds(revoked).await, [Freshness::default(), strict]);
     }
 
     async fn a_host_that_has_not_heard_that_it_left_its_host_group_goes_by_the_bound_of_that(fixture: Fixture) {

@@ -1,7 +1,7 @@
 //! Random writes to a random roster.
 
 use keyroster_keys::{GroupName, UserName};
-use keyroster_roster::{HostId, Roster, Target, UserKind, UserState};
+use keyroster_roster::{FreshnessChange, HostId, Roster, Target, UserKind, UserState};
 use keyroster_store::{Enrolment, Role, StoreError};
 use proptest::prelude::*;
 use proptest::sample::Index;
@@ -22,6 +22,7 @@ pub enum Step {
     RemoveMember(usize, usize),
     DeleteGroup(usize),
     AddHostGroup,
+    SetBound(usize, usize),
     AddHost(usize, usize),
     RemoveHostFrom(usize, usize),
     DeleteHostGroup(usize),
@@ -65,6 +66,7 @@ pub fn step() -> impl Strategy<Value = Step> {
         4 => members().prop_map(|(group, user)| Step::RemoveMember(group, user)),
         1 => (0..GROUPS).prop_map(Step::DeleteGroup),
         1 => Just(Step::AddHostGroup),
+        3 => (0..HOST_GROUPS, 0..HOST_GROUPS).prop_map(|(group, bound)| Step::SetBound(group, bound)),
         4 => hosts().prop_map(|(group, host)| Step::AddHost(group, host)),
         4 => hosts().prop_map(|(group, host)| Step::RemoveHostFrom(group, host)),
         1 => (0..HOST_GROUPS).prop_map(Step::DeleteHostGroup),
@@ -111,6 +113,7 @@ impl<'a> Trial<'a> {
             | Step::RemoveMember(..)
             | Step::DeleteGroup(_) => self.take_with_groups(step).await,
             Step::AddHostGroup
+            | Step::SetBound(..)
             | Step::AddHost(..)
             | Step::RemoveHostFrom(..)
             | Step::DeleteHostGroup(_) => self.take_with_host_groups(step).await,
@@ -188,6 +191,17 @@ impl<'a> Trial<'a> {
             Step::AddHostGroup => {
                 write.add_host_group(&host_group(&self.fresh())).await?;
                 return Ok(Concerned::Nobody);
+            }
+            Step::SetBound(group, bound) => {
+                let bound = freshness(*bound);
+                let change = FreshnessChange::new(
+                    Some(bound.max_staleness_s()),
+                    Some(bound.grace_s()),
+                    Some(bound.mode()),
+                );
+                let group = self.hosts(*group);
+                let _ = write.set_host_group(&group, change.unwrap()).await?;
+                return Ok(Concerned::Target(Target::HostGroup(group)));
             }
             Step::AddHost(group, host) => {
                 let _ = write

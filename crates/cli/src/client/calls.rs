@@ -7,7 +7,7 @@ use keyroster_api::explain::Explanation;
 use keyroster_api::grant::{AddGrant, GrantView};
 use keyroster_api::group::{AddGroup, GroupView};
 use keyroster_api::host::HostView;
-use keyroster_api::host_group::{AddHostGroup, HostGroupView};
+use keyroster_api::host_group::{AddHostGroup, ChangeHostGroup, HostGroupView};
 use keyroster_api::key::{AddKey, KeyView, Revoke};
 use keyroster_api::paths::{self, fill};
 use keyroster_api::receipt::Written;
@@ -173,6 +173,16 @@ impl Client {
 
     pub(crate) async fn host_group(&self, name: &GroupName) -> Result<HostGroupView> {
         self.get(&fill(paths::HOST_GROUP, &[name.as_str()])).await
+    }
+
+    pub(crate) async fn change_host_group(
+        &self,
+        name: &GroupName,
+        body: &ChangeHostGroup,
+        wait: Option<Patience>,
+    ) -> Result<Change> {
+        let path = fill(paths::HOST_GROUP, &[name.as_str()]);
+        self.change(Method::PATCH, &path, body, wait).await
     }
 
     pub(crate) async fn remove_host_group(&self, name: &GroupName) -> Result<Written> {

@@ -1,8 +1,8 @@
 //! `keyroster host-group`: named sets of hosts, with how stale their answers may be.
 
-use clap::{Args, Subcommand};
-use keyroster_api::freshness::{FreshnessBody, ModeText};
-use keyroster_api::host_group::{AddHostGroup, HostGroupView};
+use clap::{ArgGroup, Args, Subcommand, ValueEnum};
+use keyroster_api::freshness::{ChangeFreshness, FreshnessBody, ModeText};
+use keyroster_api::host_group::{AddHostGroup, ChangeHostGroup, HostGroupView};
 use keyroster_keys::{GroupName, HostName};
 
 use crate::failure::Result;
@@ -10,6 +10,7 @@ use crate::report::{People, Report};
 use crate::session::Session;
 use crate::span::{Span, seconds_text};
 use crate::table::Table;
+use crate::wait::WaitArgs;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum HostGroupVerb {
@@ -22,6 +23,8 @@ pub(crate) enum HostGroupVerb {
         /// The host group
         name: GroupName,
     },
+    /// Change how stale answers may be in a host group
+    Set(SetArgs),
     /// Remove a host group and its grants; refused while one of them keeps somebody out
     Remove {
         /// The host group
@@ -48,6 +51,33 @@ pub(crate) struct AddArgs {
     strict: bool,
 }
 
+/// At least one of the changes.
+#[derive(Debug, Args)]
+#[command(group = ArgGroup::new("change").args(["max_staleness", "grace", "mode"]).required(true).multiple(true))]
+pub(crate) struct SetArgs {
+    /// The host group
+    name: GroupName,
+    /// How old a confirmation may be that answers without asking again
+    #[arg(long, value_name = "SPAN")]
+    max_staleness: Option<Span>,
+    /// How long stale answers may serve while the key server is out of reach
+    #[arg(long, value_name = "SPAN")]
+    grace: Option<Span>,
+    /// What happens to answers once they are stale
+    #[arg(long)]
+    mode: Option<Mode>,
+    #[command(flatten)]
+    waiting: WaitArgs,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum Mode {
+    /// They serve until grace has passed
+    Grace,
+    /// They serve no longer
+    Strict,
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct HostArgs {
     /// The host group
@@ -61,6 +91,7 @@ pub(crate) async fn run(verb: HostGroupVerb, session: &Session) -> Result<Report
         HostGroupVerb::Add(args) => add(args, session).await,
         HostGroupVerb::List => list(session).await,
         HostGroupVerb::Show { name } => show(&name, session).await,
+        HostGroupVerb::Set(args) => set(args, session).await,
         HostGroupVerb::Remove { name } => remove(&name, session).await,
         HostGroupVerb::AddHost(args) => add_host(&args, session).await,
         HostGroupVerb::RemoveHost(args) => remove_host(&args, session).await,
@@ -117,6 +148,22 @@ async fn show(name: &GroupName, session: &Session) -> Result<Report> {
         table.row(["host", host]);
     }
     Report::new(&group, People::Object(table))
+}
+
+async fn set(args: SetArgs, session: &Session) -> Result<Report> {
+    let freshness = ChangeFreshness {
+        max_staleness_s: args.max_staleness.map(Span::seconds),
+        grace_s: args.grace.map(Span::seconds),
+        mode: args.mode.map(|mode| match mode {
+            Mode::Grace => ModeText::Grace,
+            Mode::Strict => ModeText::Strict,
+        }),
+    };
+    let body = ChangeHostGroup { freshness };
+    let wait = args.waiting.wait;
+    let (client, _progress) = session.client_for(wait)?;
+    let change = client.change_host_group(&args.name, &body, wait).await?;
+    change.report(&format!("changed host group \"{}\"", args.name))
 }
 
 async fn remove(name: &GroupName, session: &Session) -> Result<Report> {

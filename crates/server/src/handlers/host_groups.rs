@@ -2,21 +2,23 @@
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use keyroster_api::host_group::{AddHostGroup, HostGroupView};
+use axum::response::Response;
+use keyroster_api::host_group::{AddHostGroup, ChangeHostGroup, HostGroupView};
 use keyroster_api::page::{Page, PageQuery};
 use keyroster_api::paths;
-use keyroster_api::receipt::Written;
+use keyroster_api::receipt::{WaitQuery, Written};
 use keyroster_keys::GroupName;
-use keyroster_roster::{Freshness, HostGroup};
-use keyroster_store::{HostGroupWithHosts, Object, StoreError};
+use keyroster_roster::{Freshness, FreshnessChange, HostGroup};
+use keyroster_store::{Action, HostGroupWithHosts, Object, StoreError};
 
 use crate::app::App;
 use crate::auth::Bearer;
-use crate::error::{Answer, model_error};
+use crate::error::{Answer, ApiError, model_error};
 use crate::extract::{Json, Params, Segment, Segments};
 use crate::handlers::hosts;
 use crate::page;
 use crate::parse::{self, HostRef};
+use crate::receipts::{Patience, WrittenOrReceipt};
 
 /// Host groups in order of name
 #[utoipa::path(get, path = paths::HOST_GROUPS, tag = "host groups", params(PageQuery),
@@ -77,6 +79,31 @@ pub async fn add_host_group(
         hosts: Default::default(),
     };
     Ok((StatusCode::CREATED, Json(view(&added))))
+}
+
+/// Changes the bounds on staleness of a host group
+#[utoipa::path(patch, path = paths::HOST_GROUP, tag = "host groups", request_body = ChangeHostGroup,
+    params(("name" = String, Path, description = "The host group's name"), WaitQuery),
+    responses((status = 200, description = "From which revision on it holds", body = WrittenOrReceipt)))]
+pub async fn change_host_group(
+    State(app): State<App>,
+    bearer: Bearer,
+    Segment(name): Segment<GroupName>,
+    Params(query): Params<WaitQuery>,
+    Json(body): Json<ChangeHostGroup>,
+) -> Answer<Response> {
+    let patience = Patience::read(query)?;
+    let change = FreshnessChange::try_from(body.freshness).map_err(model_error("freshness"))?;
+    if change == FreshnessChange::default() {
+        return Err(ApiError::invalid("freshness", &"nothing is to be changed"));
+    }
+    let outcome = app
+        .store
+        .write(&bearer.actor, app.now())
+        .set_host_group(&name, change)
+        .await?;
+    let done = (Action::HostGroupSet, Object::HostGroup(name));
+    patience.answer(&app, outcome, done).await
 }
 
 /// Deletes a host group and the grants on it

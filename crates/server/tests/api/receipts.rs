@@ -155,6 +155,50 @@ async fn users_and_grants_have_receipts_too() {
 }
 
 #[tokio::test]
+async fn a_stricter_bound_reaches_its_hosts_and_is_confirmed_by_them() {
+    let fixture = Fixture::start().await;
+    let host = fixture.enrol("web-1", "web").await;
+    fixture.enrol("db-1", "db").await;
+    let held = host.poll(None).await;
+    let agent = follow(&host, held.etag());
+    fixture.until_waiting(1).await;
+    let web = paths::fill(paths::HOST_GROUP, &["web"]);
+    let strict = json!({ "freshness": { "grace_s": 60, "mode": "strict" } });
+    let reply = fixture
+        .admin(Method::PATCH, &format!("{web}?wait=confirmed"), strict)
+        .await;
+    let receipt = receipt(&reply);
+    assert_eq!(
+        (confirmed(&receipt), pending(&receipt)),
+        (vec!["web-1"], vec![])
+    );
+    agent.await.unwrap();
+    let held = host.poll(None).await.snapshot();
+    assert_eq!(
+        held["freshness"],
+        json!({ "max_staleness_s": 30, "grace_s": 60, "mode": "strict" })
+    );
+}
+
+#[tokio::test]
+async fn a_change_of_a_host_group_that_changes_nothing_or_too_much_is_refused() {
+    let fixture = Fixture::start().await;
+    fixture.add_host_group("web").await;
+    let before = fixture.revision().await;
+    let web = paths::fill(paths::HOST_GROUP, &["web"]);
+    for body in [
+        json!({}),
+        json!({ "freshness": {} }),
+        json!({ "freshness": { "max_staleness_s": 0 } }),
+        json!({ "freshness": { "grace_s": 604_801 } }),
+    ] {
+        let reply = fixture.admin(Method::PATCH, &web, body.clone()).await;
+        assert_eq!(reply.problem(), "invalid-value", "{body}");
+    }
+    assert_eq!(fixture.revision().await, before);
+}
+
+#[tokio::test]
 async fn a_write_that_concerns_no_host_is_confirmed_at_once() {
     let fixture = Fixture::start().await;
     fixture.add_user("alice").await;

@@ -74,6 +74,32 @@ fn a_host_group_keeps_its_hosts_and_its_bounds_on_staleness() {
 }
 
 #[test]
+fn the_bounds_of_a_host_group_are_changed_one_by_one() {
+    let server = KeyServer::start().unwrap();
+    let mut cli = Cli::logged_in(&server).unwrap();
+    cli.run(&["host-group", "add", "web"]).unwrap();
+    enrol(&server, "web", "web-1").unwrap();
+    let set = |more: &[&'static str]| [&["host-group", "set", "web"], more].concat();
+    cli.run(&set(&["--grace", "10m"])).unwrap();
+    cli.run(&set(&[
+        "--max-staleness",
+        "5s",
+        "--mode",
+        "strict",
+        "--json",
+    ]))
+    .unwrap();
+    cli.run(&["host-group", "show", "web"]).unwrap();
+    cli.run(&set(&["--mode", "grace", "--wait=1s"])).unwrap();
+    cli.run(&set(&[])).unwrap();
+    cli.run(&set(&["--wait"])).unwrap();
+    cli.run(&set(&["--grace", "8d"])).unwrap();
+    cli.run(&["host-group", "set", "db", "--grace", "1h"])
+        .unwrap();
+    snapshot!(cli.transcript());
+}
+
+#[test]
 fn what_a_host_group_lacks_or_cannot_have_is_refused() {
     let server = KeyServer::start().unwrap();
     let mut cli = Cli::logged_in(&server).unwrap();
