@@ -6,6 +6,7 @@
 pub mod accept;
 pub mod breaker;
 pub mod freshness;
+pub mod heartbeat;
 pub mod held;
 pub mod knowledge;
 pub mod moment;

@@ -1,19 +1,26 @@
 //! Asking the key server for this host's snapshot.
 //!
 //! Each way in which an answer can be wrong has its place in [`Outcome`]. The line that matters runs between the server's
-//! word (a snapshot, "not modified", or that the host is out) and everything else, which decides nothing.
+//! word (a snapshot, "not modified", or that the host is out) and everything else, which decides nothing. A snapshot and "not
+//! modified" are its word only with a [heartbeat](crate::core::heartbeat) for this very question. A refusal needs none: by
+//! repeating one, nobody gets in.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use keyroster_api::heartbeat::{HEARTBEAT_HEADER, NONCE_HEADER, Nonce};
 use keyroster_api::paths::{HOST_CERTIFICATE, HOST_SNAPSHOT};
 use keyroster_api::snapshot::{CONTENT_TYPE, MAX_BYTES, Tag};
 use keyroster_edge::client::Answer;
-use keyroster_edge::{ClientError, ClientLimits, FetchError, HttpClient, http_client};
-use std::sync::Arc;
+use keyroster_edge::{
+    ClientError, ClientLimits, FetchError, HttpClient, RequestBuilder, http_client,
+};
 
 use crate::config::MAX_WAIT_S;
 use crate::core::accept::{Authority, accept};
+use crate::core::heartbeat::Vouched;
 use crate::core::knowledge::{Failure, Outcome};
+use crate::random::nonce;
 use crate::state::Credential;
 
 /// Asks one key server in one host's name.
@@ -35,8 +42,6 @@ pub struct Ask {
     pub wait: Option<Duration>,
     /// How long the whole of it may take.
     pub total: Duration,
-    /// The wall clock, for a key server that tells no time.
-    pub wall_s: i64,
 }
 
 /// An outcome, and the signed document when there is a new one.
@@ -72,13 +77,41 @@ impl Fetcher {
 
     /// Asks.
     pub async fn fetch(&self, ask: Ask) -> Fetched {
+        self.try_fetch(ask)
+            .await
+            .unwrap_or_else(|failure| Outcome::Failed(failure).into())
+    }
+
+    async fn try_fetch(&self, ask: Ask) -> Result<Fetched, Failure> {
+        let nonce = nonce().ok_or_else(|| Failure::Transport(NO_NONCE.to_owned()))?;
+        let answer = self
+            .client
+            .send(self.question(ask, nonce), MAX_BYTES)
+            .await
+            .map_err(|err| Failure::Transport(describe(&err)))?;
+        match answer.status.as_u16() {
+            200 if answer.media_type() == CONTENT_TYPE => {
+                let vouched = self.vouched(&answer, ask, nonce)?;
+                self.judge(answer.body.into(), ask, vouched).await
+            }
+            200 => Err(Failure::NotASnapshot(answer.media_type().to_owned())),
+            status @ 304 => {
+                let held = ask.held.ok_or(Failure::Status(status))?;
+                let server_time_s = self.vouched(&answer, ask, nonce)?.confirms(held)?;
+                Ok(Outcome::NotModified { server_time_s }.into())
+            }
+            status @ (401 | 403 | 404 | 410) => Ok(Outcome::Refused { status }.into()),
+            status => Err(Failure::Status(status)),
+        }
+    }
+
+    fn question(&self, ask: Ask, nonce: Nonce) -> RequestBuilder {
+        let url = format!("{}{HOST_SNAPSHOT}", self.server);
         let mut request = self
             .client
-            .request(
-                http::Method::GET,
-                &format!("{}{HOST_SNAPSHOT}", self.server),
-            )
+            .request(http::Method::GET, &url)
             .header(http::header::ACCEPT, CONTENT_TYPE)
+            .header(NONCE_HEADER, nonce.to_string())
             .timeout(ask.total);
         if let Some(tag) = ask.held {
             request = request.header(http::header::IF_NONE_MATCH, tag.to_header());
@@ -86,50 +119,37 @@ impl Fetcher {
         if let Some(wait) = ask.wait {
             request = request.header(PREFER, format!("wait={}", wait.as_secs()));
         }
-        match self.client.send(request, MAX_BYTES).await {
-            Ok(answer) => self.judge(answer, ask).await,
-            Err(err) => Fetched::failed(Failure::Transport(describe(&err))),
-        }
+        request
     }
 
-    async fn judge(&self, answer: Answer, ask: Ask) -> Fetched {
-        let server_time_s = date(&answer);
-        match answer.status.as_u16() {
-            200 if answer.media_type() == CONTENT_TYPE => {
-                self.judge_document(answer.body.into(), ask, server_time_s)
-                    .await
-            }
-            200 => Fetched::failed(Failure::NotASnapshot(answer.media_type().to_owned())),
-            304 if ask.held.is_some() => Outcome::NotModified { server_time_s }.into(),
-            status @ (401 | 403 | 404 | 410) => Outcome::Refused { status }.into(),
-            status => Fetched::failed(Failure::Status(status)),
-        }
+    fn vouched(&self, answer: &Answer, ask: Ask, nonce: Nonce) -> Result<Vouched, Failure> {
+        let header = answer.headers.get(HEARTBEAT_HEADER);
+        let header = header.map(http::HeaderValue::as_bytes);
+        Vouched::read(header, &self.authority, nonce, ask.seen)
     }
 
     /// Away from the thread that waits for sockets: a large snapshot takes a while to verify and to read.
-    async fn judge_document(&self, document: Vec<u8>, ask: Ask, told_s: Option<i64>) -> Fetched {
+    async fn judge(
+        &self,
+        document: Vec<u8>,
+        ask: Ask,
+        vouched: Vouched,
+    ) -> Result<Fetched, Failure> {
         let authority = self.authority.clone();
         let judged = tokio::task::spawn_blocking(move || {
-            let time_s = told_s.unwrap_or(ask.wall_s);
-            (accept(&document, &authority, ask.seen, time_s), document)
-        });
-        match judged.await {
-            Ok((Ok(held), document)) => {
-                let server_time_s = told_s.unwrap_or(held.snapshot().issued_at);
-                let outcome = Outcome::Accepted {
+            let held = accept(&document, &authority, ask.seen, vouched.server_time_s())?;
+            let server_time_s = vouched.confirms(held.tag())?;
+            Ok(Fetched {
+                outcome: Outcome::Accepted {
                     held: Arc::new(held),
                     server_time_s,
-                };
-                Fetched {
-                    outcome,
-                    document: Some(document),
-                }
-            }
-            Ok((Err(refusal), _)) => Fetched::failed(Failure::Unacceptable(refusal)),
-            Err(err) => {
-                Fetched::failed(Failure::Transport(format!("can't judge the answer: {err}")))
-            }
-        }
+                },
+                document: Some(document),
+            })
+        });
+        judged
+            .await
+            .unwrap_or_else(|err| Err(Failure::Transport(format!("can't judge the answer: {err}"))))
     }
 
     /// Asks for a new certificate with this request (PEM); the answer's body, if it is a success.
@@ -155,12 +175,6 @@ impl Fetcher {
     }
 }
 
-impl Fetched {
-    fn failed(failure: Failure) -> Self {
-        Outcome::Failed(failure).into()
-    }
-}
-
 impl From<Outcome> for Fetched {
     fn from(outcome: Outcome) -> Self {
         Self {
@@ -177,17 +191,6 @@ fn describe(err: &FetchError) -> String {
     }
 }
 
-/// The key server's time, from the `Date` header: TLS vouches for it as for the rest.
-fn date(answer: &Answer) -> Option<i64> {
-    let text = answer.headers.get(http::header::DATE)?.to_str().ok()?;
-    Some(
-        jiff::fmt::rfc2822::parse(text)
-            .ok()?
-            .timestamp()
-            .as_second(),
-    )
-}
-
 /// What a login waits for, at most. With the judging that follows it stays within the second that a revalidation may take,
 /// and lookup's patience with its sources ends a little later.
 pub const LOGIN_TIMEOUT: Duration = Duration::from_millis(900);
@@ -197,6 +200,9 @@ pub const BACKGROUND_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// The longest silence before and within an answer: longer than a question may be held.
 const READ_TIMEOUT: Duration = Duration::from_secs(MAX_WAIT_S as u64 + 5);
+
+/// What is said when a question can't be asked.
+const NO_NONCE: &str = "the system gives no randomness for a nonce";
 
 /// RFC 7240.
 const PREFER: &str = "prefer";

@@ -132,7 +132,6 @@ impl<'a> Once<'a> {
             seen: known.seen,
             wait: None,
             total: LOGIN_TIMEOUT,
-            wall_s: sent.wall_s(),
         };
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()

@@ -154,7 +154,6 @@ impl Poller {
             seen: known.seen,
             wait,
             total,
-            wall_s: sent.wall_s(),
         };
         Asked {
             ask,

@@ -10,7 +10,7 @@ use keyroster_api::freshness::{FreshnessBody, ModeText};
 use keyroster_api::signature::{Namespace, SnapshotKey};
 use keyroster_api::snapshot::{Account, AccountKey, SCHEMA, Segment, Snapshot, Tag};
 use keyroster_roster::{Epoch, Revision};
-use keyroster_testkit::{Behaviour, TestCa};
+use keyroster_testkit::{Behaviour, TestCa, Voucher};
 use rcgen::{CertificateParams, KeyPair};
 use tempfile::TempDir;
 use zeroize::Zeroizing;
@@ -180,8 +180,18 @@ pub(crate) fn enrolled(path: &Path, credential: &Credential) -> StateDir {
     dir
 }
 
-/// The answer with this document.
-pub(crate) fn serving(document: &[u8]) -> Behaviour {
+/// What vouches for the snapshot of this epoch and revision.
+pub(crate) fn voucher(epoch: u64, revision: u64) -> Voucher {
+    Voucher::new(snapshot_key(), HOST_ID, epoch, revision)
+}
+
+/// The answer with this snapshot, vouched for.
+pub(crate) fn serving(snapshot: &Snapshot) -> Behaviour {
+    answer(&sign(snapshot)).vouched(voucher(snapshot.epoch, snapshot.revision))
+}
+
+/// The answer with this document and without a heartbeat.
+pub(crate) fn answer(document: &[u8]) -> Behaviour {
     let headers = vec![format!(
         "content-type: {}",
         keyroster_api::snapshot::CONTENT_TYPE
@@ -191,6 +201,11 @@ pub(crate) fn serving(document: &[u8]) -> Behaviour {
         headers,
         body: document.to_vec(),
     }
+}
+
+/// "Not modified", vouched for.
+pub(crate) fn unchanged(epoch: u64, revision: u64) -> Behaviour {
+    Behaviour::status(304).vouched(voucher(epoch, revision))
 }
 
 /// A small disk of its own. Dropped, it is gone.

@@ -16,7 +16,8 @@ pub async fn bounded_body(
     if announced > cap as u64 {
         return Err(too_large(cap));
     }
-    let mut body = BytesMut::new();
+    // Growing by doubling would take the double of a large snapshot.
+    let mut body = BytesMut::with_capacity(usize::try_from(announced).unwrap_or(0));
     while let Some(chunk) = response.chunk().await? {
         if body.len().saturating_add(chunk.len()) > cap {
             return Err(too_large(cap));

@@ -26,7 +26,9 @@ mod sshd;
 pub use account::{Account, require_root};
 pub use failure::{Failure, Result};
 #[cfg(feature = "fake-key-server")]
-pub use fake::{Behaviour, CertificateKind, ClientIdentity, FakeKeyServer, Identity, TestCa};
+pub use fake::{
+    Behaviour, CertificateKind, ClientIdentity, FakeKeyServer, Flaw, Identity, TestCa, Voucher,
+};
 pub use key_server::KeyServer;
 pub use keygen::SshKey;
 pub use net::free_port;

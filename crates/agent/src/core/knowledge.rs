@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use keyroster_api::heartbeat::HeartbeatError;
 use keyroster_api::snapshot::Tag;
 
 use crate::core::accept::Refusal;
@@ -34,8 +35,8 @@ pub enum Outcome {
     },
     /// What is held is what there is.
     NotModified {
-        /// The key server's time, if it told one.
-        server_time_s: Option<i64>,
+        /// The key server's time, in seconds since the Unix epoch.
+        server_time_s: i64,
     },
     /// An authoritative no: this host is out.
     Refused {
@@ -61,6 +62,17 @@ pub enum Failure {
     /// A snapshot that may not be used.
     #[error("snapshot refused: {0}")]
     Unacceptable(#[from] Refusal),
+    /// A success, and nothing that says that it answers this question.
+    #[error("nobody vouches for the answer: {0}")]
+    Unvouched(#[from] HeartbeatError),
+    /// A success that is about something else than its heartbeat.
+    #[error("the key server vouches for {}.{} and answers with {}.{}", vouched.epoch.get(), vouched.revision.get(), answered.epoch.get(), answered.revision.get())]
+    Contradiction {
+        /// What the heartbeat names.
+        vouched: Tag,
+        /// What came, or was named by the host.
+        answered: Tag,
+    },
 }
 
 impl Knowledge {
@@ -89,12 +101,12 @@ impl Knowledge {
                 held: Some(Arc::clone(held)),
             },
             Outcome::NotModified { server_time_s } => Self {
-                confirmed: Some(self.confirmation(sent, *server_time_s)),
+                confirmed: Some(Confirmation::at(sent, *server_time_s)),
                 refused: None,
                 ..self.clone()
             },
             Outcome::Refused { status } => Self {
-                confirmed: Some(self.confirmation(sent, None)),
+                confirmed: Some(Confirmation::at(sent, self.newest_time_s())),
                 refused: Some(*status),
                 ..self.clone()
             },
@@ -102,12 +114,11 @@ impl Knowledge {
         }
     }
 
-    /// A key server that tells no time is taken to stand still: the newest that it ever told.
-    fn confirmation(&self, sent: &Moment, server_time_s: Option<i64>) -> Confirmation {
+    /// The newest time that the key server told. A refusal tells none, so it is taken to stand still.
+    fn newest_time_s(&self) -> i64 {
         let told = self.confirmed.map(|confirmed| confirmed.server_time_s);
         let issued = self.held.as_ref().map(|held| held.snapshot().issued_at);
-        let newest = server_time_s.or(told.max(issued)).unwrap_or(0);
-        Confirmation::at(sent, newest)
+        told.max(issued).unwrap_or(0)
     }
 }
 
@@ -141,7 +152,7 @@ mod tests {
     fn not_modified_confirms_what_is_held() {
         let later = knowing(7).after(
             &Outcome::NotModified {
-                server_time_s: Some(900_530),
+                server_time_s: 900_530,
             },
             &moment(BOOT, 40, 0),
         );
@@ -153,13 +164,8 @@ mod tests {
     }
 
     #[test]
-    fn a_server_that_tells_no_time_keeps_the_newest_that_it_told() {
-        let later = knowing(7).after(
-            &Outcome::NotModified {
-                server_time_s: None,
-            },
-            &moment(BOOT, 40, 0),
-        );
+    fn a_refusal_keeps_the_newest_time_that_the_key_server_told() {
+        let later = knowing(7).after(&Outcome::Refused { status: 410 }, &moment(BOOT, 40, 0));
         assert_eq!(later.confirmed.unwrap().server_time_s, 900_500);
     }
 
@@ -172,7 +178,7 @@ mod tests {
         );
         assert_eq!(failed.refused, Some(410));
         let not_modified = Outcome::NotModified {
-            server_time_s: None,
+            server_time_s: 900_530,
         };
         for good in [accepted(8), not_modified] {
             assert_eq!(failed.after(&good, &moment(BOOT, 40, 530)).refused, None);

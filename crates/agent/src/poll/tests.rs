@@ -3,6 +3,7 @@
 mod bad_answers;
 mod disk;
 mod freshness;
+mod heartbeats;
 mod renewal;
 mod waiting;
 
@@ -16,6 +17,7 @@ use crate::shared::Health;
 use crate::state::memory;
 use crate::testing::{
     BLOB, KEY_TYPE, SmallDisk, TestClock, authority, credential, enrolled, serving, sign, snapshot,
+    unchanged,
 };
 
 /// A host and the key server that it was enrolled with.
@@ -43,7 +45,7 @@ const OUT: Told = ("none", Reason::HostRefused);
 impl Scene {
     fn new() -> Self {
         let ca = TestCa::new().unwrap();
-        let good = serving(&sign(&snapshot(1, 10)));
+        let good = serving(&snapshot(1, 10));
         let server = FakeKeyServer::start(&ca, CertificateKind::Good, good).unwrap();
         let disk = tempfile::tempdir().unwrap();
         enrolled(&disk.path().join("state"), &credential(&ca, &server.url()));

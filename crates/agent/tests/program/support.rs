@@ -18,7 +18,7 @@ use keyroster_api::freshness::{FreshnessBody, ModeText};
 use keyroster_api::signature::{Namespace, SnapshotKey};
 use keyroster_api::snapshot::{Account, AccountKey, CONTENT_TYPE, SCHEMA, Segment, Snapshot};
 use keyroster_testkit::{
-    Behaviour, CertificateKind, FakeKeyServer, Program, RootDir, Running, TestCa,
+    Behaviour, CertificateKind, FakeKeyServer, Program, RootDir, Running, TestCa, Voucher,
 };
 use keyroster_wire::{Question, Reason, Request, Response};
 
@@ -194,11 +194,17 @@ pub fn serving(snapshot: &Snapshot) -> Behaviour {
     let body = key
         .sign(Namespace::Snapshot, &serde_json::to_vec(snapshot).unwrap())
         .unwrap();
-    Behaviour::Answer {
+    let answer = Behaviour::Answer {
         status: 200,
         headers: vec![format!("content-type: {CONTENT_TYPE}")],
         body,
-    }
+    };
+    answer.vouched(Voucher::new(
+        key,
+        HOST_ID,
+        snapshot.epoch,
+        snapshot.revision,
+    ))
 }
 
 pub fn snapshot(revision: u64, max_staleness_s: u32) -> Snapshot {

@@ -3,6 +3,8 @@
 use std::io::{self, Write};
 use std::time::Duration;
 
+use crate::fake::Voucher;
+
 /// What is done with each request.
 #[derive(Debug, Clone)]
 pub enum Behaviour {
@@ -39,6 +41,8 @@ pub enum Behaviour {
         /// The body.
         body: Vec<u8>,
     },
+    /// This, with a heartbeat for the question among its headers if it is a whole answer.
+    Vouched(Box<Self>, Voucher),
     /// The request is read, and nothing follows.
     Silent,
     /// The request is read, and the connection is closed.
@@ -65,6 +69,24 @@ impl Behaviour {
             headers,
             body: json.as_bytes().to_vec(),
         }
+    }
+
+    /// The same, with a heartbeat for each question.
+    #[must_use]
+    pub fn vouched(self, voucher: Voucher) -> Self {
+        Self::Vouched(Box::new(self), voucher)
+    }
+
+    /// What is done with the request that has this head: heartbeats answer one question each.
+    pub(crate) fn to(self, head: &str) -> Self {
+        let Self::Vouched(behaviour, voucher) = self else {
+            return self;
+        };
+        let mut behaviour = behaviour.to(head);
+        if let Self::Answer { headers, .. } | Self::HalfOpen { headers, .. } = &mut behaviour {
+            headers.extend(voucher.header(head));
+        }
+        behaviour
     }
 
     /// Writes the answer. An error means that the client has gone, which ends every endless one.
@@ -110,6 +132,7 @@ impl Behaviour {
                 whole(stream, (200, "keep-alive"), headers, body)?;
                 hold(stopped)
             }
+            Self::Vouched(behaviour, _) => behaviour.perform(stream, stopped),
             Self::Silent => hold(stopped),
             Self::HangUp => Ok(()),
             Self::Garbage => stream.write_all(b"\0\x01\x02 not HTTP at all \xff\xfe\r\n\r\n"),

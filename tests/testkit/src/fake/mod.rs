@@ -8,7 +8,9 @@
 mod behaviour;
 mod certificates;
 mod server;
+mod voucher;
 
 pub use behaviour::Behaviour;
 pub use certificates::{CertificateKind, ClientIdentity, Identity, TestCa};
 pub use server::FakeKeyServer;
+pub use voucher::{Flaw, Voucher};

@@ -144,7 +144,7 @@ fn serve(socket: TcpStream, shared: &Shared) -> io::Result<()> {
     let head = read_head(&mut stream)?;
     lock(&shared.requests).push(head.clone());
     let choose = Arc::clone(&lock(&shared.choose));
-    let behaviour = choose(&head);
+    let behaviour = choose(&head).to(&head);
     behaviour.perform(&mut stream, &|| shared.stopped.load(Ordering::Relaxed))?;
     if !matches!(behaviour, Behaviour::Truncated(_) | Behaviour::HangUp) {
         stream.conn.send_close_notify();

@@ -4,7 +4,7 @@ use keyroster_api::signature::{Namespace, SnapshotKey};
 use keyroster_testkit::Behaviour;
 
 use super::*;
-use crate::testing::{HOST_ID, tag};
+use crate::testing::{HOST_ID, answer, tag, voucher};
 
 /// A host whose snapshot is stale asks a server that does this, and goes on answering from what it holds.
 async fn falls_back(behaviour: Behaviour) {
@@ -47,7 +47,7 @@ async fn is_out(status: u16) {
     drop(restarted);
     let mut again = scene.start();
     scene.clock.advance(60);
-    scene.server.set(serving(&sign(&snapshot(1, 11))));
+    scene.server.set(serving(&snapshot(1, 11)));
     assert_eq!(again.login().await, FRESH, "a good answer does");
 }
 
@@ -142,7 +142,7 @@ async fn what_is_not_http_decides_nothing() {
 #[tokio::test]
 async fn a_304_to_a_host_that_holds_nothing_decides_nothing() {
     let scene = Scene::new();
-    scene.server.set(Behaviour::status(304));
+    scene.server.set(unchanged(1, 10));
     let mut agent = scene.start();
     assert_eq!(agent.login().await, ("unavailable", Reason::NoSnapshot));
 }
@@ -176,7 +176,7 @@ async fn expired_foreign_and_wrongly_named_certificates_decide_nothing() {
 async fn is_refused(document: Vec<u8>, why: &str) {
     let scene = Scene::new();
     let mut agent = scene.stale().await;
-    scene.server.set(serving(&document));
+    scene.server.set(answer(&document).vouched(voucher(1, 11)));
     assert_eq!(agent.login().await, STALE);
     let said = agent.health().fetch.unwrap();
     assert!(said.contains(why), "{said}");

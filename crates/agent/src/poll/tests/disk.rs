@@ -76,7 +76,7 @@ async fn after_a_restart_that_follows_a_full_disk_no_older_snapshot_is_revived()
     disk.fill();
     let mut revoked = snapshot(1, 11);
     revoked.accounts.clear();
-    scene.server.set(serving(&sign(&revoked)));
+    scene.server.set(serving(&revoked));
     scene.clock.advance(31);
     assert_eq!(agent.login().await, ("none", Reason::NoGrant));
     drop(agent);

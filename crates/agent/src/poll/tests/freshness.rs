@@ -10,7 +10,7 @@ async fn in_strict_mode_a_failure_ends_logins_with_freshness() {
     let scene = Scene::new();
     let mut strict = snapshot(1, 10);
     strict.freshness.mode = ModeText::Strict;
-    scene.server.set(serving(&sign(&strict)));
+    scene.server.set(serving(&strict));
     let mut agent = scene.stale().await;
     scene.server.set(Behaviour::status(503));
     assert_eq!(agent.login().await, ("unavailable", Reason::StrictStale));
@@ -40,7 +40,7 @@ async fn a_fresh_answer_asks_nobody() {
 async fn a_host_that_holds_a_snapshot_names_it_and_takes_not_modified_for_a_confirmation() {
     let scene = Scene::new();
     let mut agent = scene.stale().await;
-    scene.server.set(Behaviour::status(304));
+    scene.server.set(unchanged(1, 10));
     assert_eq!(agent.login().await, FRESH);
     let request = scene.server.requests().pop().unwrap();
     assert!(
@@ -57,7 +57,7 @@ async fn a_revocation_that_comes_with_a_revalidation_ends_that_very_login() {
     let mut agent = scene.stale().await;
     let mut revoked = snapshot(1, 11);
     revoked.accounts.clear();
-    scene.server.set(serving(&sign(&revoked)));
+    scene.server.set(serving(&revoked));
     assert_eq!(agent.login().await, ("none", Reason::NoGrant));
 }
 
@@ -65,7 +65,7 @@ async fn a_revocation_that_comes_with_a_revalidation_ends_that_very_login() {
 async fn many_logins_at_once_cost_the_key_server_one_request() {
     let scene = Scene::new();
     let mut agent = scene.stale().await;
-    scene.server.set(Behaviour::status(304));
+    scene.server.set(unchanged(1, 10));
     let asked = scene.server.requests().len();
     let question = Question {
         uid: 1000,

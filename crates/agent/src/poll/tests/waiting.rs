@@ -50,7 +50,7 @@ async fn asked(scene: &Scene, agent: &mut Agent, times: usize) -> Vec<String> {
 #[tokio::test]
 async fn the_first_question_is_plain_and_the_next_names_what_is_held_and_may_be_held() {
     let scene = Scene::new();
-    scripted(&scene, vec![serving(&sign(&snapshot(1, 10)))]);
+    scripted(&scene, vec![serving(&snapshot(1, 10))]);
     let mut agent = waiting(&scene, 3600);
     agent.poller.first().await;
     let heads = asked(&scene, &mut agent, 2).await;
@@ -63,8 +63,8 @@ async fn the_first_question_is_plain_and_the_next_names_what_is_held_and_may_be_
 #[tokio::test]
 async fn news_is_on_disk_before_the_next_question_names_it() {
     let scene = Scene::new();
-    let news = serving(&sign(&snapshot(1, 11)));
-    scripted(&scene, vec![serving(&sign(&snapshot(1, 10))), news]);
+    let news = serving(&snapshot(1, 11));
+    scripted(&scene, vec![serving(&snapshot(1, 10)), news]);
     let mut agent = waiting(&scene, 3600);
     agent.poller.first().await;
     let heads = asked(&scene, &mut agent, 3).await;
@@ -76,8 +76,8 @@ async fn news_is_on_disk_before_the_next_question_names_it() {
 #[tokio::test]
 async fn a_key_server_that_holds_no_question_is_asked_at_intervals() {
     let scene = Scene::new();
-    let first = serving(&sign(&snapshot(1, 10)));
-    let not_modified = vec![Behaviour::status(304); 50];
+    let first = serving(&snapshot(1, 10));
+    let not_modified = vec![unchanged(1, 10); 50];
     scripted(&scene, [vec![first], not_modified].concat());
     let mut agent = waiting(&scene, 3600);
     agent.poller.first().await;
@@ -89,14 +89,14 @@ async fn a_key_server_that_holds_no_question_is_asked_at_intervals() {
 #[tokio::test]
 async fn a_login_does_not_wait_for_a_question_that_is_held() {
     let scene = Scene::new();
-    scripted(&scene, vec![serving(&sign(&snapshot(1, 10)))]);
+    scripted(&scene, vec![serving(&snapshot(1, 10))]);
     let mut agent = waiting(&scene, 3600);
     agent.poller.first().await;
     asked(&scene, &mut agent, 2).await;
     scene.clock.advance(31);
     scene.server.choose(|head| match head.contains("prefer:") {
         true => Behaviour::Silent,
-        false => Behaviour::status(304),
+        false => unchanged(1, 10),
     });
     assert_eq!(agent.login().await, FRESH);
 }
