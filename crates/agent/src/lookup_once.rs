@@ -12,6 +12,7 @@ use crate::config::Config;
 use crate::core::breaker::Permit;
 use crate::core::held::{Held, Lines};
 use crate::core::knowledge::{Knowledge, Outcome};
+use crate::core::moment::Moment;
 use crate::core::resolver::{Answer, Asked, Effort, LineSource, Resolution, resolve};
 use crate::error::AgentError;
 use crate::fetch::{Ask, Fetched, Fetcher, LOGIN_TIMEOUT};
@@ -99,15 +100,7 @@ impl<'a> Once<'a> {
 
     fn answer(&self, asked: &Asked<'_>) -> Result<Answer, AgentError> {
         let now = self.clock.now();
-        let floor = self
-            .credential
-            .host
-            .floor()
-            .map_err(|err| AgentError::Internal(err.to_string()))?;
-        let (known, doubts) = memory::load(&self.dir, &self.credential.authority(), floor, &now);
-        for doubt in doubts {
-            tracing::error!(error = %doubt, "state on disk is not used");
-        }
+        let known = self.load(&now)?;
         let effort = match files::read_breaker(&self.dir, &now).permit(now.since_boot) {
             Permit::Ask => Effort::MayAsk,
             Permit::DontAsk => Effort::LastWord,
@@ -115,11 +108,28 @@ impl<'a> Once<'a> {
         if let Resolution::Answer(answer) = resolve(&known, asked, &now, effort, &Direct) {
             return Ok(answer);
         }
-        let known = self.ask(known)?;
+        let mut known = self.ask(known)?;
+        if memory::knows_more(&self.dir, &known) {
+            // Another login asked later and was answered sooner.
+            known = self.load(&self.clock.now())?;
+        }
         match resolve(&known, asked, &self.clock.now(), Effort::LastWord, &Direct) {
             Resolution::Answer(answer) => Ok(answer),
             Resolution::Revalidate => Ok(Answer::undecided()),
         }
+    }
+
+    fn load(&self, now: &Moment) -> Result<Knowledge, AgentError> {
+        let floor = self
+            .credential
+            .host
+            .floor()
+            .map_err(|err| AgentError::Internal(err.to_string()))?;
+        let (known, doubts) = memory::load(&self.dir, &self.credential.authority(), floor, now);
+        for doubt in doubts {
+            tracing::error!(error = %doubt, "state on disk is not used");
+        }
+        Ok(known)
     }
 
     /// Asks the key server and keeps what it said.

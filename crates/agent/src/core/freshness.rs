@@ -62,6 +62,12 @@ impl Confirmation {
         }
     }
 
+    /// Whether it was asked for later than at `sent`. Questions of different boots are not compared.
+    #[must_use]
+    pub fn overtakes(&self, sent: &Moment) -> bool {
+        self.boot == sent.boot && self.since_boot > sent.since_boot
+    }
+
     /// How long ago it was.
     pub fn age(&self, now: &Moment) -> Age {
         if self.boot == now.boot {

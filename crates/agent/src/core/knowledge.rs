@@ -88,16 +88,29 @@ impl Knowledge {
     }
 
     /// What is known after asking at `sent` came to `outcome`.
+    ///
+    /// Answers may arrive in another order than their questions left in, and more than once. One that was overtaken by the
+    /// answer to a later question takes nothing back: it counts only if it is a refusal.
     #[must_use]
     pub fn after(&self, outcome: &Outcome, sent: &Moment) -> Self {
+        let overtaken = self.confirmed.filter(|known| known.overtakes(sent));
         match outcome {
+            Outcome::Refused { status } => Self {
+                confirmed: overtaken.or(Some(Confirmation::at(sent, self.newest_time_s()))),
+                refused: Some(*status),
+                ..self.clone()
+            },
+            Outcome::Failed(_) => self.clone(),
+            _ if overtaken.is_some() => self.clone(),
+            // Something newer came while it was on its way.
+            Outcome::Accepted { held, .. } if held.tag() < self.seen => self.clone(),
             Outcome::Accepted {
                 held,
                 server_time_s,
             } => Self {
                 confirmed: Some(Confirmation::at(sent, *server_time_s)),
                 refused: None,
-                seen: self.seen.max(held.tag()),
+                seen: held.tag(),
                 held: Some(Arc::clone(held)),
             },
             Outcome::NotModified { server_time_s } => Self {
@@ -105,12 +118,6 @@ impl Knowledge {
                 refused: None,
                 ..self.clone()
             },
-            Outcome::Refused { status } => Self {
-                confirmed: Some(Confirmation::at(sent, self.newest_time_s())),
-                refused: Some(*status),
-                ..self.clone()
-            },
-            Outcome::Failed(_) => self.clone(),
         }
     }
 
@@ -193,5 +200,38 @@ mod tests {
             &moment(BOOT, 90, 600),
         );
         assert_eq!(failed.confirmed, known.confirmed);
+    }
+
+    #[test]
+    fn an_answer_that_was_overtaken_takes_nothing_back() {
+        let late = moment(BOOT, 5, 495);
+        let known = knowing(7);
+        for outcome in [
+            accepted(7),
+            accepted(8),
+            Outcome::NotModified {
+                server_time_s: 900_530,
+            },
+        ] {
+            let after = known.after(&outcome, &late);
+            assert_eq!(after.confirmed, known.confirmed, "{outcome:?}");
+            assert_eq!(after.seen, known.seen);
+        }
+        let out = known.after(&Outcome::Refused { status: 410 }, &moment(BOOT, 20, 510));
+        assert_eq!(out.after(&accepted(8), &late).refused, Some(410));
+    }
+
+    #[test]
+    fn a_refusal_that_was_overtaken_still_refuses() {
+        let out = knowing(7).after(&Outcome::Refused { status: 410 }, &moment(BOOT, 5, 495));
+        assert_eq!(out.refused, Some(410));
+        assert_eq!(out.confirmed, knowing(7).confirmed);
+    }
+
+    #[test]
+    fn a_snapshot_below_what_was_seen_since_its_question_is_not_held() {
+        let after = knowing(7).after(&accepted(6), &moment(BOOT, 40, 530));
+        assert_eq!(after.held.unwrap().tag(), tag(1, 7));
+        assert_eq!(after.seen, tag(1, 7));
     }
 }

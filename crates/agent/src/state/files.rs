@@ -92,6 +92,12 @@ impl ConfirmedFile {
         })
     }
 
+    /// Whether the question that it tells of was asked later than that of `other`. Different boots are not compared.
+    #[must_use]
+    pub fn overtakes(&self, other: &Self) -> bool {
+        self.boot == other.boot && self.since_boot_ms > other.since_boot_ms
+    }
+
     /// Whether it is about the snapshot with this tag.
     #[must_use]
     pub fn vouches_for(&self, tag: Tag) -> bool {

@@ -82,9 +82,8 @@ pub fn save(
     document: Option<&[u8]>,
     _lock: &Lock,
 ) -> Result<(), StateError> {
-    let there = read_high_water(dir).ok().flatten();
     let mut saved = Ok(());
-    for write in writes(known, document, there) {
+    for write in writes(known, document, &small_files(dir)) {
         if saved.is_ok() || matches!(write, Write::HighWater(_)) {
             let made = make(dir, &write);
             // The first error is the one to tell.
@@ -98,6 +97,19 @@ pub fn save(
         }
     }
     saved
+}
+
+/// Whether another process of this host left more on the disk than what is `known`.
+#[must_use]
+pub fn knows_more(dir: &StateDir, known: &Knowledge) -> bool {
+    small_files(dir).know_more(known)
+}
+
+fn small_files(dir: &StateDir) -> SmallFiles {
+    SmallFiles {
+        high_water: read_high_water(dir).ok().flatten(),
+        confirmed: read_confirmed(dir).ok().flatten(),
+    }
 }
 
 fn make(dir: &StateDir, write: &Write<'_>) -> Result<(), StateError> {

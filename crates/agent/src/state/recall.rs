@@ -81,29 +81,55 @@ pub fn recall(
 }
 
 /// What is written to keep what is known, in this order; `document` is the held snapshot's signed bytes when they are new, and
-/// `there` is the high water on the disk.
+/// `there` is what other processes of this host left on the disk.
 ///
-/// After one that fails only the high water is still written: though a snapshot could not be kept, it was seen.
+/// Neither a newer state nor the answer to a later question is overwritten, but a refusal is written whatever is there. After
+/// one that fails only the high water is still written: though a snapshot could not be kept, it was seen.
 #[must_use]
 pub fn writes<'a>(
     known: &Knowledge,
     document: Option<&'a [u8]>,
-    there: Option<Tag>,
+    there: &SmallFiles,
 ) -> Vec<Write<'a>> {
-    if there.is_some_and(|there| there > known.seen) {
-        // Another process has seen more; what we know is old news.
-        return Vec::new();
-    }
     let mut writes = Vec::new();
-    writes.extend(document.map(Write::Snapshot));
-    if there != Some(known.seen) {
-        writes.push(Write::HighWater(known.seen));
+    let newest = there.high_water.is_none_or(|seen| seen <= known.seen);
+    if newest {
+        writes.extend(document.map(Write::Snapshot));
+        if there.high_water != Some(known.seen) {
+            writes.push(Write::HighWater(known.seen));
+        }
     }
-    writes.extend(known.confirmed.as_ref().map(|confirmed| {
+    if let Some(confirmed) = &known.confirmed {
         let tag = known.held.as_ref().map(|held| held.tag());
-        Write::Confirmed(ConfirmedFile::new(confirmed, tag, known.refused))
-    }));
+        let file = ConfirmedFile::new(confirmed, tag, known.refused);
+        if known.refused.is_some() || (newest && !there.outdates(&file)) {
+            writes.push(Write::Confirmed(file));
+        }
+    }
     writes
+}
+
+impl SmallFiles {
+    /// Whether another process of this host left more than what is `known`: a newer state, or a refusal that was asked for later.
+    #[must_use]
+    pub fn know_more(&self, known: &Knowledge) -> bool {
+        let newer = self.high_water.is_some_and(|seen| seen > known.seen);
+        let refused = self.confirmed.as_ref().is_some_and(|there| {
+            let here = known.confirmed.as_ref();
+            let asked_later =
+                here.is_none_or(|here| there.overtakes(&ConfirmedFile::new(here, None, None)));
+            there.refused.is_some() && asked_later
+        });
+        newer || refused
+    }
+
+    /// Whether a later question than that of `file` was answered with a refusal, or with the same snapshot.
+    fn outdates(&self, file: &ConfirmedFile) -> bool {
+        self.confirmed.as_ref().is_some_and(|there| {
+            let same = (there.epoch, there.revision) == (file.epoch, file.revision);
+            (same || there.refused.is_some()) && there.overtakes(file)
+        })
+    }
 }
 
 /// What is removed when a writing failed, in this order.

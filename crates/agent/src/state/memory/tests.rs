@@ -226,6 +226,39 @@ fn a_process_that_knows_less_does_not_overwrite_one_that_knows_more() {
     );
 }
 
+/// What a process knows that held 1.10 and was refused, or not, when it asked at this second of the boot.
+fn asked_at(second: u64, refused: Option<u16>) -> Knowledge {
+    Knowledge {
+        held: Some(hold(&snapshot(1, 10))),
+        confirmed: Some(Confirmation::at(&moment(BOOT, second, 1_000_000), 0)),
+        refused,
+        seen: tag(1, 10),
+    }
+}
+
+#[test]
+fn a_late_answer_does_not_overwrite_a_refusal_that_was_asked_for_later() {
+    let scene = kept();
+    let lock = try_lock(&scene.dir).unwrap().unwrap();
+    save(&scene.dir, &asked_at(120, Some(410)), None, &lock).unwrap();
+    save(&scene.dir, &asked_at(110, None), None, &lock).unwrap();
+    assert_eq!(scene.load().0.refused, Some(410));
+    assert!(knows_more(&scene.dir, &asked_at(110, None)));
+    save(&scene.dir, &asked_at(130, None), None, &lock).unwrap();
+    assert_eq!(scene.load().0.refused, None);
+}
+
+#[test]
+fn a_refusal_is_kept_though_another_process_has_seen_more() {
+    let scene = kept();
+    scene.keep(12);
+    assert!(knows_more(&scene.dir, &asked_at(120, None)));
+    let lock = try_lock(&scene.dir).unwrap().unwrap();
+    save(&scene.dir, &asked_at(120, Some(403)), None, &lock).unwrap();
+    let (known, _) = scene.load();
+    assert_eq!((known.refused, known.seen), (Some(403), tag(1, 12)));
+}
+
 #[test]
 fn the_high_water_is_never_lowered() {
     let scene = kept();
