@@ -103,6 +103,7 @@ pub(crate) fn snapshot(epoch: u64, revision: u64) -> Snapshot {
             grace_s: 3600,
             mode: ModeText::Grace,
         },
+        end_sessions: false,
         accounts: vec![Account {
             name: "deploy".to_owned(),
             keys: vec![key],

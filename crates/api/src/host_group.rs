@@ -14,6 +14,9 @@ pub struct HostGroupView {
     pub hosts: Vec<String>,
     /// How stale an answer may be on its hosts; of several host groups the strictest wins.
     pub freshness: FreshnessBody,
+    /// Whether sessions that were opened with a key are ended when the key is revoked; on a host that is in several host
+    /// groups if one says so.
+    pub end_sessions: bool,
 }
 
 /// `POST /v1/host-groups`.
@@ -26,6 +29,9 @@ pub struct AddHostGroup {
     /// Bounds on staleness; 30 s, 3600 s, `grace` when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub freshness: Option<FreshnessBody>,
+    /// Whether to end the sessions that were opened with a key when the key is revoked; not when absent.
+    #[serde(default)]
+    pub end_sessions: bool,
 }
 
 /// `PATCH /v1/host-groups/{name}`. At least one part of it is wanted; what is absent stays as it is.

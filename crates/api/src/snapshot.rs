@@ -41,6 +41,8 @@ pub struct Snapshot {
     pub audit_head: String,
     /// How stale an answer may be on this host.
     pub freshness: FreshnessBody,
+    /// Whether sessions that were opened with a key end when the key is revoked.
+    pub end_sessions: bool,
     /// The accounts into which anybody may log in, sorted by name.
     pub accounts: Vec<Account>,
 }

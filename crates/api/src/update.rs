@@ -39,6 +39,8 @@ pub struct Update {
     pub audit_head: String,
     /// How stale an answer may be on this host from now on.
     pub freshness: FreshnessBody,
+    /// Whether sessions that were opened with a key end when the key is revoked, from now on.
+    pub end_sessions: bool,
     /// The accounts that changed, sorted by name, each as it is now.
     pub accounts: Vec<Account>,
     /// The digest of all accounts after the change, in hex.

@@ -35,4 +35,6 @@ pub struct HostGroup {
     pub name: GroupName,
     /// How stale an answer may be on its hosts.
     pub freshness: Freshness,
+    /// Whether the sessions that were opened with a key end with the key.
+    pub end_sessions: bool,
 }

@@ -40,4 +40,31 @@ impl Roster {
             .filter_map(|name| self.host_groups.get(name));
         Freshness::strictest(groups.map(|group| group.freshness)).unwrap_or_default()
     }
+
+    /// Whether a host ends the sessions that were opened with a key that is revoked: if one of its host groups says so.
+    pub fn ends_sessions(&self, host: &Host) -> bool {
+        host.groups
+            .iter()
+            .filter_map(|name| self.host_groups.get(name))
+            .any(|group| group.end_sessions)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::group_name;
+
+    #[test]
+    fn sessions_end_where_one_of_several_host_groups_says_so() {
+        let mut roster = Roster::with_host();
+        let mut host = roster.hosts.values().next().unwrap().clone();
+        assert!(!roster.ends_sessions(&host));
+        let mut ending = roster.host_groups[&group_name("web")].clone();
+        (ending.name, ending.end_sessions) = (group_name("vault"), true);
+        roster.host_groups.insert(ending.name.clone(), ending);
+        assert!(!roster.ends_sessions(&host));
+        host.groups.insert(group_name("vault"));
+        assert!(roster.ends_sessions(&host));
+    }
 }

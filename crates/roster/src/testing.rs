@@ -86,6 +86,7 @@ impl Roster {
         let group = HostGroup {
             name: group_name("web"),
             freshness: Freshness::default(),
+            end_sessions: false,
         };
         Self {
             hosts: BTreeMap::from([(host.id.clone(), host)]),

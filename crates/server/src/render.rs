@@ -34,6 +34,7 @@ impl Content {
             issued_at: 0,
             audit_head: String::new(),
             freshness: FreshnessBody::from(roster.freshness_of(host)),
+            end_sessions: roster.ends_sessions(host),
             accounts: accounts
                 .iter()
                 .map(|entry| account(entry, now))

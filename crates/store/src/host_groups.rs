@@ -29,15 +29,17 @@ pub struct HostGroupWithHosts {
 }
 
 statements! {
-    ADD = "insert into host_groups (name, max_staleness_s, grace_s, mode) values ($1, $2, $3, $4)";
-    GET = "select name, max_staleness_s, grace_s, mode from host_groups where name = $1";
-    LIST = "select name, max_staleness_s, grace_s, mode from host_groups where name > $1 order by name limit $2";
+    ADD = "insert into host_groups (name, max_staleness_s, grace_s, mode, end_sessions) \
+        values ($1, $2, $3, $4, $5)";
+    GET = "select name, max_staleness_s, grace_s, mode, end_sessions from host_groups where name = $1";
+    LIST = "select name, max_staleness_s, grace_s, mode, end_sessions from host_groups \
+        where name > $1 order by name limit $2";
     HOSTS = "select m.host_group, h.name from host_group_members m join hosts h on h.id = m.host \
         where m.host_group >= $1 and m.host_group <= $2 and h.state = 'active'";
     IS_IN = "select host_group, host from host_group_members where host_group = $1 and host = $2";
     ADD_HOST = "insert into host_group_members (host_group, host) values ($1, $2)";
     REMOVE_HOST = "delete from host_group_members where host_group = $1 and host = $2";
-    SET = "update host_groups set max_staleness_s = $2, grace_s = $3, mode = $4 where name = $1";
+    SET = "update host_groups set max_staleness_s = $2, grace_s = $3, mode = $4, end_sessions = $5 where name = $1";
     DELETE = "delete from host_groups where name = $1";
 }
 
@@ -275,13 +277,14 @@ impl WriteTx {
 }
 
 /// The values of a row.
-fn columns(group: &HostGroup) -> [Value<'_>; 4] {
+fn columns(group: &HostGroup) -> [Value<'_>; 5] {
     let freshness = group.freshness;
     [
         Value::from(&group.name),
         Value::from(i64::from(freshness.max_staleness_s())),
         Value::from(i64::from(freshness.grace_s())),
         Value::from(freshness.mode().as_str()),
+        Value::from(i64::from(group.end_sessions)),
     ]
 }
 
@@ -289,6 +292,7 @@ fn columns(group: &HostGroup) -> [Value<'_>; 4] {
 fn told(group: &HostGroup) -> Json {
     let freshness = group.freshness;
     json!({
+        "end_sessions": group.end_sessions,
         "grace_s": freshness.grace_s(),
         "max_staleness_s": freshness.max_staleness_s(),
         "mode": freshness.mode().as_str(),
@@ -301,6 +305,7 @@ pub(crate) struct HostGroupRow {
     max_staleness_s: i64,
     grace_s: i64,
     mode: String,
+    end_sessions: i64,
 }
 
 impl Record for HostGroupRow {
@@ -315,6 +320,7 @@ impl Record for HostGroupRow {
         Ok(HostGroup {
             name: row.value("name", GroupName::parse(&self.name))?,
             freshness: row.value("freshness", Freshness::new(max_staleness_s, grace_s, mode))?,
+            end_sessions: row.value("end_sessions", flag(self.end_sessions))?,
         })
     }
 }
@@ -350,6 +356,15 @@ impl Record for HostRow {
         let row = Row::new(Self::TABLE, &self.name);
         let group = row.value("host_group", GroupName::parse(&self.host_group))?;
         Ok((group, row.value("name", HostName::parse(&self.name))?))
+    }
+}
+
+/// Zero or one: the databases have no truth value in common.
+fn flag(number: i64) -> Result<bool, &'static str> {
+    match number {
+        0 => Ok(false),
+        1 => Ok(true),
+        _ => Err("it is neither 0 nor 1"),
     }
 }
 

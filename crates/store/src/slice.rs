@@ -63,7 +63,7 @@ macro_rules! concerned {
 }
 
 statements! {
-    HOST_GROUPS = "select h.name, h.max_staleness_s, h.grace_s, h.mode from host_groups h \
+    HOST_GROUPS = "select h.name, h.max_staleness_s, h.grace_s, h.mode, h.end_sessions from host_groups h \
         where h.name in (select m.host_group from host_group_members m where m.host = $1)";
     GRANTS = on_host!(columns!());
     GROUPS = concat!("with granted as (", on_host!("g.group_name"), ") \

@@ -20,9 +20,9 @@ async fn host_names(fixture: &Fixture, name: &str) -> Option<Vec<String>> {
 }
 
 on_both! {
-    async fn a_host_group_comes_back_with_its_bounds(fixture: Fixture) {
+    async fn a_host_group_comes_back_with_its_bounds_and_what_becomes_of_sessions(fixture: Fixture) {
         let freshness = Freshness::new(5, 0, FreshnessMode::Strict).unwrap();
-        let strict = HostGroup { name: group_name("vault"), freshness };
+        let strict = HostGroup { name: group_name("vault"), freshness, end_sessions: true };
         fixture.write().add_host_group(&strict).await.unwrap();
         let read = fixture.store.read().await.unwrap().host_group(&strict.name).await.unwrap().unwrap();
         assert_eq!((read.group, read.hosts.len()), (strict, 0));

@@ -91,6 +91,7 @@ pub fn host_group(name: &str) -> HostGroup {
     HostGroup {
         name: group_name(name),
         freshness: Freshness::default(),
+        end_sessions: false,
     }
 }
 

@@ -201,6 +201,7 @@ impl Plan {
             let group = HostGroup {
                 name: group_name(&name(roster, "hosts", number)),
                 freshness: freshness(number),
+                end_sessions: number % 2 == 1,
             };
             fixture.write().add_host_group(&group).await.unwrap();
         }

@@ -233,7 +233,7 @@ on_both! {
         let heard = fixture.revision().await;
         fixture.confirm(1, confirmation(1, heard.get(), NOW)).await;
         let strict = freshness(10, 7_200, FreshnessMode::Strict);
-        let group = HostGroup { name: group_name("strict"), freshness: strict };
+        let group = HostGroup { name: group_name("strict"), freshness: strict, end_sessions: false };
         fixture.write().add_host_group(&group).await.unwrap();
         let _ = fixture.write().add_host_to_group(&group.name, &host_id(1)).await.unwrap();
         let tightened = fixture.revision().await;
@@ -277,7 +277,7 @@ on_both! {
 
     async fn a_host_that_has_not_heard_that_it_left_its_host_group_goes_by_the_bound_of_that(fixture: Fixture) {
         let lax = freshness(60, 7_200, FreshnessMode::Grace);
-        let group = HostGroup { name: group_name("lax"), freshness: lax };
+        let group = HostGroup { name: group_name("lax"), freshness: lax, end_sessions: false };
         fixture.write().add_host_group(&group).await.unwrap();
         fixture.add_host(1, "lax").await;
         fixture.add_host(2, "lax").await;
@@ -299,7 +299,7 @@ on_both! {
     async fn a_host_of_another_epoch_may_go_by_any_bound_that_it_ever_had(fixture: Fixture) {
         fixture.with_hosts(1).await;
         let strict = freshness(10, 7_200, FreshnessMode::Strict);
-        let group = HostGroup { name: group_name("strict"), freshness: strict };
+        let group = HostGroup { name: group_name("strict"), freshness: strict, end_sessions: false };
         fixture.write().add_host_group(&group).await.unwrap();
         let _ = fixture.write().add_host_to_group(&group.name, &host_id(1)).await.unwrap();
         let held = fixture.revision().await;

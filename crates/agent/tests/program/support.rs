@@ -232,6 +232,7 @@ pub fn snapshot(revision: u64, max_staleness_s: u32) -> Snapshot {
             grace_s: 3600,
             mode: ModeText::Grace,
         },
+        end_sessions: false,
         accounts: vec![Account {
             name: "deploy".to_owned(),
             keys: vec![key],

@@ -69,6 +69,7 @@ pub async fn add_host_group(
     let group = HostGroup {
         name,
         freshness: freshness.unwrap_or_default(),
+        end_sessions: body.end_sessions,
     };
     app.store
         .write(&bearer.actor, app.now())
@@ -164,5 +165,6 @@ fn view(group: &HostGroupWithHosts) -> HostGroupView {
         name: group.group.name.to_string(),
         hosts: group.hosts.iter().map(ToString::to_string).collect(),
         freshness: group.group.freshness.into(),
+        end_sessions: group.group.end_sessions,
     }
 }

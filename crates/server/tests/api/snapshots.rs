@@ -352,3 +352,23 @@ async fn the_strictest_of_a_hosts_groups_says_how_stale_an_answer_may_be() {
         json!({ "max_staleness_s": 5, "grace_s": 0, "mode": "strict" })
     );
 }
+
+#[tokio::test]
+async fn a_host_ends_sessions_if_one_of_its_host_groups_says_so_and_else_not() {
+    let fixture = Fixture::start().await;
+    let host = fixture.enrol("web-1", "web").await;
+    let before = host.poll(None).await;
+    let tag = before.etag().to_owned();
+    assert_eq!(before.snapshot()["end_sessions"], json!(false));
+    let ending = json!({ "name": "vault", "end_sessions": true });
+    let added = fixture.post(paths::HOST_GROUPS, ending).await;
+    assert_eq!(added.json()["end_sessions"], json!(true));
+    let put = fixture.admin(
+        Method::PUT,
+        "/v1/host-groups/vault/hosts/web-1",
+        Value::Null,
+    );
+    assert_eq!(put.await.status, 200);
+    let after = host.poll(Some(&tag)).await.snapshot();
+    assert_eq!(after["end_sessions"], json!(true));
+}
