@@ -49,6 +49,9 @@ pub(crate) struct AddArgs {
     /// Answer nothing once stale, whatever the grace
     #[arg(long)]
     strict: bool,
+    /// When a key is revoked, end the sessions on these hosts that were opened with it
+    #[arg(long)]
+    end_sessions: bool,
 }
 
 /// At least one of the changes.
@@ -110,6 +113,7 @@ async fn add(args: AddArgs, session: &Session) -> Result<Report> {
     let body = AddHostGroup {
         name: args.name.into(),
         freshness: Some(freshness),
+        end_sessions: args.end_sessions,
     };
     let group = session.client()?.add_host_group(&body).await?;
     Report::confirm(&group, format!("added host group \"{}\"", group.name))
@@ -120,7 +124,14 @@ async fn list(session: &Session) -> Result<Report> {
         .client()?
         .host_groups(&session.progress("host groups"))
         .await?;
-    let mut table = Table::list(&["NAME", "HOSTS", "MAX STALENESS", "GRACE", "MODE"]);
+    let mut table = Table::list(&[
+        "NAME",
+        "HOSTS",
+        "MAX STALENESS",
+        "GRACE",
+        "MODE",
+        "END SESSIONS",
+    ]);
     for group in &groups {
         table.row([
             group.name.as_str(),
@@ -128,6 +139,7 @@ async fn list(session: &Session) -> Result<Report> {
             &seconds_text(group.freshness.max_staleness_s),
             &seconds_text(group.freshness.grace_s),
             mode(group),
+            end_sessions(group),
         ]);
     }
     Report::new(&groups, People::List(table))
@@ -143,7 +155,8 @@ async fn show(name: &GroupName, session: &Session) -> Result<Report> {
             &seconds_text(group.freshness.max_staleness_s),
         ])
         .row(["grace", &seconds_text(group.freshness.grace_s)])
-        .row(["mode", mode(&group)]);
+        .row(["mode", mode(&group)])
+        .row(["end sessions", end_sessions(&group)]);
     for host in &group.hosts {
         table.row(["host", host]);
     }
@@ -201,4 +214,8 @@ const fn mode(group: &HostGroupView) -> &'static str {
         ModeText::Grace => "grace",
         ModeText::Strict => "strict",
     }
+}
+
+const fn end_sessions(group: &HostGroupView) -> &'static str {
+    if group.end_sessions { "yes" } else { "no" }
 }

@@ -58,6 +58,7 @@ fn a_host_group_keeps_its_hosts_and_its_bounds_on_staleness() {
         "--grace",
         "10m",
         "--strict",
+        "--end-sessions",
     ])
     .unwrap();
     enrol(&server, "web", "web-1").unwrap();
