@@ -1,4 +1,4 @@
-//! Host groups: named sets of hosts, with the bounds on staleness that hold there.
+//! Host groups: named sets of hosts, with the rules that hold there.
 
 use serde::{Deserialize, Serialize};
 
@@ -42,4 +42,7 @@ pub struct ChangeHostGroup {
     /// Bounds on staleness.
     #[serde(default)]
     pub freshness: ChangeFreshness,
+    /// Whether to end the sessions that were opened with a key when the key is revoked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub end_sessions: Option<bool>,
 }

@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 
 use keyroster_keys::{GroupName, HostName};
 
-use crate::{Freshness, HostId, Timestamp};
+use crate::{Freshness, FreshnessChange, HostId, Timestamp};
 
 /// An enrolled machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,4 +37,34 @@ pub struct HostGroup {
     pub freshness: Freshness,
     /// Whether the sessions that were opened with a key end with the key.
     pub end_sessions: bool,
+}
+
+/// What is to be exchanged of a host group's rules; the rest stays.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct HostGroupChange {
+    /// How stale an answer may be.
+    pub freshness: FreshnessChange,
+    /// Whether sessions end with their key.
+    pub end_sessions: Option<bool>,
+}
+
+impl HostGroup {
+    /// The same with some rules exchanged.
+    #[must_use]
+    pub fn changed(self, change: HostGroupChange) -> Self {
+        Self {
+            freshness: self.freshness.changed(change.freshness),
+            end_sessions: change.end_sessions.unwrap_or(self.end_sessions),
+            ..self
+        }
+    }
+}
+
+impl From<FreshnessChange> for HostGroupChange {
+    fn from(freshness: FreshnessChange) -> Self {
+        Self {
+            freshness,
+            end_sessions: None,
+        }
+    }
 }

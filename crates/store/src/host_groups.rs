@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use keyroster_keys::{GroupName, HostName};
-use keyroster_roster::{Freshness, FreshnessChange, FreshnessMode, HostGroup, HostId};
+use keyroster_roster::{Freshness, FreshnessMode, HostGroup, HostGroupChange, HostId};
 use serde_json::{Value as Json, json};
 use sqlx::FromRow;
 
@@ -124,7 +124,7 @@ impl Writer<'_> {
     pub async fn set_host_group(
         &self,
         name: &GroupName,
-        change: FreshnessChange,
+        change: impl Into<HostGroupChange>,
     ) -> Result<Outcome, StoreError> {
         let mut tx = self.begin().await?;
         let object = Object::HostGroup(name.clone());
@@ -132,10 +132,7 @@ impl Writer<'_> {
         let before = before.ok_or_else(|| StoreError::NotFound {
             object: object.clone(),
         })?;
-        let after = HostGroup {
-            freshness: before.freshness.changed(change),
-            ..before.clone()
-        };
+        let after = before.clone().changed(change.into());
         if after == before {
             return tx.unchanged().await;
         }

@@ -1,6 +1,8 @@
 //! Host groups.
 
-use keyroster_roster::{Effect, Freshness, FreshnessChange, FreshnessMode, HostGroup};
+use keyroster_roster::{
+    Effect, Freshness, FreshnessChange, FreshnessMode, HostGroup, HostGroupChange,
+};
 use keyroster_store::{Action, Enrolment, Outcome, TokenRefusal};
 
 use crate::fixture::{Fixture, LATER};
@@ -38,12 +40,16 @@ on_both! {
         };
         let changed = set(None, Some(600), None).await;
         assert!(matches!(changed, Outcome::Written(_)));
-        let detail = r#"{"after":{"grace_s":600,"max_staleness_s":30,"mode":"grace"},"before":{"grace_s":3600,"max_staleness_s":30,"mode":"grace"}}"#;
+        let detail = r#"{"after":{"end_sessions":false,"grace_s":600,"max_staleness_s":30,"mode":"grace"},"before":{"end_sessions":false,"grace_s":3600,"max_staleness_s":30,"mode":"grace"}}"#;
         assert_eq!(fixture.last_event().await, (Action::HostGroupSet, "web".to_owned(), detail.to_owned()));
         assert_eq!(set(Some(30), Some(600), Some(FreshnessMode::Grace)).await, Outcome::Unchanged(changed.state()));
         let _ = set(Some(5), None, Some(FreshnessMode::Strict)).await;
         let read = fixture.store.read().await.unwrap().host_group(&web).await.unwrap().unwrap();
         assert_eq!(read.group.freshness, Freshness::new(5, 600, FreshnessMode::Strict).unwrap());
+        let ending = HostGroupChange { end_sessions: Some(true), ..HostGroupChange::default() };
+        let _ = fixture.write().set_host_group(&web, ending).await.unwrap();
+        let after = fixture.store.read().await.unwrap().host_group(&web).await.unwrap().unwrap();
+        assert_eq!(after.group, HostGroup { end_sessions: true, ..read.group });
         let nowhere = fixture.write().set_host_group(&group_name("db"), FreshnessChange::default()).await;
         refused(nowhere, "not found", "host group \"db\"");
     }

@@ -23,7 +23,7 @@ pub(crate) enum HostGroupVerb {
         /// The host group
         name: GroupName,
     },
-    /// Change how stale answers may be in a host group
+    /// Change the rules of a host group
     Set(SetArgs),
     /// Remove a host group and its grants; refused while one of them keeps somebody out
     Remove {
@@ -56,7 +56,7 @@ pub(crate) struct AddArgs {
 
 /// At least one of the changes.
 #[derive(Debug, Args)]
-#[command(group = ArgGroup::new("change").args(["max_staleness", "grace", "mode"]).required(true).multiple(true))]
+#[command(group = ArgGroup::new("change").args(["max_staleness", "grace", "mode", "end_sessions"]).required(true).multiple(true))]
 pub(crate) struct SetArgs {
     /// The host group
     name: GroupName,
@@ -69,8 +69,19 @@ pub(crate) struct SetArgs {
     /// What happens to answers once they are stale
     #[arg(long)]
     mode: Option<Mode>,
+    /// Whether sessions on these hosts end when the key is revoked that they were opened with
+    #[arg(long, value_name = "YES OR NO")]
+    end_sessions: Option<Answer>,
     #[command(flatten)]
     waiting: WaitArgs,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Answer {
+    /// They do
+    Yes,
+    /// They stay
+    No,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -172,7 +183,10 @@ async fn set(args: SetArgs, session: &Session) -> Result<Report> {
             Mode::Strict => ModeText::Strict,
         }),
     };
-    let body = ChangeHostGroup { freshness };
+    let body = ChangeHostGroup {
+        freshness,
+        end_sessions: args.end_sessions.map(|answer| answer == Answer::Yes),
+    };
     let wait = args.waiting.wait;
     let (client, _progress) = session.client_for(wait)?;
     let change = client.change_host_group(&args.name, &body, wait).await?;

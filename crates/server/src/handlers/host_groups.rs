@@ -8,7 +8,7 @@ use keyroster_api::page::{Page, PageQuery};
 use keyroster_api::paths;
 use keyroster_api::receipt::{WaitQuery, Written};
 use keyroster_keys::GroupName;
-use keyroster_roster::{Freshness, FreshnessChange, HostGroup};
+use keyroster_roster::{Freshness, FreshnessChange, HostGroup, HostGroupChange};
 use keyroster_store::{Action, HostGroupWithHosts, Object, StoreError};
 
 use crate::app::App;
@@ -82,7 +82,7 @@ pub async fn add_host_group(
     Ok((StatusCode::CREATED, Json(view(&added))))
 }
 
-/// Changes the bounds on staleness of a host group
+/// Changes the rules of a host group
 #[utoipa::path(patch, path = paths::HOST_GROUP, tag = "host groups", request_body = ChangeHostGroup,
     params(("name" = String, Path, description = "The host group's name"), WaitQuery),
     responses((status = 200, description = "From which revision on it holds", body = WrittenOrReceipt)))]
@@ -94,8 +94,12 @@ pub async fn change_host_group(
     Json(body): Json<ChangeHostGroup>,
 ) -> Answer<Response> {
     let patience = Patience::read(query)?;
-    let change = FreshnessChange::try_from(body.freshness).map_err(model_error("freshness"))?;
-    if change == FreshnessChange::default() {
+    let freshness = FreshnessChange::try_from(body.freshness).map_err(model_error("freshness"))?;
+    let change = HostGroupChange {
+        freshness,
+        end_sessions: body.end_sessions,
+    };
+    if change == HostGroupChange::default() {
         return Err(ApiError::invalid("freshness", &"nothing is to be changed"));
     }
     let outcome = app

@@ -92,6 +92,7 @@ fn the_bounds_of_a_host_group_are_changed_one_by_one() {
     .unwrap();
     cli.run(&["host-group", "show", "web"]).unwrap();
     cli.run(&set(&["--mode", "grace", "--wait=1s"])).unwrap();
+    cli.run(&set(&["--end-sessions", "yes"])).unwrap();
     cli.run(&set(&[])).unwrap();
     cli.run(&set(&["--wait"])).unwrap();
     cli.run(&set(&["--grace", "8d"])).unwrap();
