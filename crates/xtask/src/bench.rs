@@ -5,6 +5,7 @@
 //! machine must not break a build.
 
 mod c_programs;
+mod estates;
 mod figures;
 mod login;
 mod lookup;
@@ -49,6 +50,7 @@ struct Results {
     lookup: lookup::Results,
     login: login::Results,
     snapshot: snapshot::Results,
+    estates: estates::Results,
     aims: Vec<Aim>,
 }
 
@@ -58,7 +60,13 @@ pub fn run(options: &Options) -> Result {
     let workspace = Workspace::find()?;
     let mut steps = Steps::new();
     steps.run("tools", || {
-        install::packages(&[Tool::Ssh, Tool::Sshd, Tool::Cc, Tool::Valgrind])
+        install::packages(&[
+            Tool::Ssh,
+            Tool::Sshd,
+            Tool::Cc,
+            Tool::Valgrind,
+            Tool::Postgres,
+        ])
     })?;
     steps.run("build", || build_all(&workspace))?;
     let mut stage = steps.run("a key server and an enrolled host", || {
@@ -113,12 +121,14 @@ fn measure(
     let lookup = steps.run("lookup", || lookup::measure(stage, options))?;
     let login = steps.run("login", || login::measure(stage, options))?;
     let snapshot = steps.run("snapshot", || snapshot::measure(workspace, stage, options))?;
-    let aims = [lookup.aims(), login.aims(), snapshot.aims()].concat();
+    let estates = steps.run("estates", || estates::measure(workspace, options))?;
+    let aims = [lookup.aims(), login.aims(), snapshot.aims(), estates.aims()].concat();
     Ok(Results {
         machine,
         lookup,
         login,
         snapshot,
+        estates,
         aims,
     })
 }
@@ -129,6 +139,7 @@ impl Results {
         self.lookup.print();
         self.login.print();
         self.snapshot.print();
+        self.estates.print();
         println!("{:<58} {:>9}  aim", "", "measured");
         for aim in &self.aims {
             println!("{aim}");

@@ -1,0 +1,13 @@
+//! A host with very many accounts: see `keyroster_bench::host`.
+#![expect(clippy::print_stdout, reason = "its report, for whoever runs it")]
+
+use std::error::Error;
+
+#[tokio::main(worker_threads = 2)]
+async fn main() -> Result<(), Box<dyn Error>> {
+    keyroster_edge::install_provider();
+    let options = keyroster_bench::options(std::env::args().skip(1));
+    let report = keyroster_bench::host::run(options).await?;
+    println!("{}", serde_json::to_string(&report)?);
+    Ok(())
+}
