@@ -11,8 +11,8 @@ fn options(pairs: &[(&str, u64)]) -> BTreeMap<String, String> {
         .collect()
 }
 
-fn count(report: &Value, name: &str) -> u64 {
-    report[name].as_u64().unwrap()
+fn count(report: &Value, name: &str) -> Option<u64> {
+    report[name].as_u64()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -22,9 +22,13 @@ async fn no_revoked_key_is_let_in_after_its_receipt() {
     let report = keyroster_bench::revocations::run(asked).await.unwrap();
     let report = serde_json::to_value(report).unwrap();
     assert_eq!(report["refusal"]["count"], 12);
-    assert_eq!(count(&report, "accepted_after_receipt"), 0, "{report}");
-    assert_eq!(count(&report, "unconfirmed"), 0, "{report}");
-    assert_eq!(count(&report, "logins_refused"), 0, "{report}");
+    assert_eq!(
+        count(&report, "accepted_after_receipt"),
+        Some(0),
+        "{report}"
+    );
+    assert_eq!(count(&report, "unconfirmed"), Some(0), "{report}");
+    assert_eq!(count(&report, "logins_refused"), Some(0), "{report}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -32,7 +36,7 @@ async fn hosts_confirm_a_write_for_all_sleep_through_one_for_another_and_come_ba
     keyroster_edge::install_provider();
     let report = keyroster_bench::estate::run(options(&[("hosts", 20)])).await;
     let report = serde_json::to_value(report.unwrap()).unwrap();
-    assert_eq!(count(&report, "pending"), 0, "{report}");
-    assert_eq!(count(&report, "woken_in_vain"), 0, "{report}");
-    assert_eq!(count(&report, "logins_refused"), 0, "{report}");
+    assert_eq!(count(&report, "pending"), Some(0), "{report}");
+    assert_eq!(count(&report, "woken_in_vain"), Some(0), "{report}");
+    assert_eq!(count(&report, "logins_refused"), Some(0), "{report}");
 }
