@@ -6,6 +6,8 @@
 
 pub mod blob;
 pub mod fingerprint;
+pub mod fingerprints;
+pub mod krl;
 pub mod names;
 pub mod pasted;
 pub mod policy;
@@ -15,8 +17,10 @@ mod testing;
 
 pub use blob::{BlobError, KeyBlob};
 pub use fingerprint::{Fingerprint, FingerprintError};
+pub use fingerprints::{Fingerprints, FingerprintsError};
 pub use keyroster_grammar as line;
 pub use keyroster_grammar::{Algorithm, AuthorizedKey, KeyOptions, LineKey};
+pub use krl::{KrlError, KrlHead};
 pub use names::{AccountName, GroupName, HostName, NameError, UserName};
 pub use pasted::{PastedKey, PastedKeyError, parse_public_key};
 pub use policy::{KeyPolicy, PolicyViolation};
