@@ -102,6 +102,7 @@ impl Writer<'_> {
             revoked_at
         ];
         tx.execute(ADD, row).await?;
+        tx.relist(&key.user).await?;
         let owner = Concerned::User(&key.user);
         let marked = tx.mark(owner, Does::OnlyGive).await?;
         let detail = json!({
@@ -137,6 +138,7 @@ impl Writer<'_> {
         }
         tx.execute(REVOKE, values![&fingerprint.to_string(), self.now])
             .await?;
+        tx.relist(&key.user).await?;
         let owner = Concerned::User(&key.user);
         let marked = tx.mark(owner, Does::TakeAway).await?;
         let detail = json!({ "reason": reason.map(Reason::as_str), "user": key.user.as_str() });

@@ -29,6 +29,7 @@ mod page;
 mod postgres;
 mod read;
 mod receipt;
+mod revoked_keys;
 mod slice;
 mod sqlite;
 mod state;
@@ -51,6 +52,7 @@ pub use location::{Location, LocationError, PostgresUrl};
 pub use page::{Limit, LimitError, MAX_PAGE_ITEMS, Page};
 pub use read::Reader;
 pub use receipt::HostReceipt;
+pub use revoked_keys::RevokedKeysState;
 pub use slice::HostSlice;
 pub use state::RosterState;
 pub use store::{Pools, Store};
@@ -72,6 +74,7 @@ fn every_statement() -> impl Iterator<Item = db::Statement> {
         hosts::STATEMENTS,
         keys::STATEMENTS,
         receipt::STATEMENTS,
+        revoked_keys::STATEMENTS,
         slice::STATEMENTS,
         state::STATEMENTS,
         users::STATEMENTS,

@@ -159,7 +159,7 @@ mod tests {
     use sqlx::{AssertSqlSafe, Row as _};
 
     use super::*;
-    use crate::{Location, Store, concerned, receipt};
+    use crate::{Location, Store, concerned, receipt, revoked_keys};
 
     #[tokio::test]
     async fn no_query_reads_a_whole_table() {
@@ -170,7 +170,10 @@ mod tests {
         let Store::Sqlite(pools) = &store else {
             panic!("not a file")
         };
-        let others = concerned::STATEMENTS.iter().chain(receipt::STATEMENTS);
+        let others = concerned::STATEMENTS
+            .iter()
+            .chain(receipt::STATEMENTS)
+            .chain(revoked_keys::STATEMENTS);
         for statement in STATEMENTS.iter().chain(others) {
             let explain = AssertSqlSafe(format!("explain query plan {}", statement.sql));
             let plan = sqlx::query(explain)

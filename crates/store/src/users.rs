@@ -117,6 +117,7 @@ impl Writer<'_> {
             });
         }
         tx.execute(SET_STATE, values![name, state.as_str()]).await?;
+        tx.relist(name).await?;
         let does = match state {
             UserState::Active => Does::OnlyGive,
             UserState::Suspended | UserState::Terminated => Does::TakeAway,

@@ -24,6 +24,7 @@ mod opening;
 mod paging;
 mod plan;
 mod receipts;
+mod revoked_keys;
 mod slices;
 mod sqlite_only;
 mod step;
