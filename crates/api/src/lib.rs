@@ -21,6 +21,7 @@ pub mod page;
 pub mod paths;
 pub mod problem;
 pub mod receipt;
+pub mod revoked_keys;
 pub mod signature;
 pub mod snapshot;
 pub mod time;

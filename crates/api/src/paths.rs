@@ -56,6 +56,8 @@ pub const CA: &str = "/v1/ca";
 pub const ENROLL: &str = "/v1/enroll";
 /// The calling host's snapshot.
 pub const HOST_SNAPSHOT: &str = "/v1/host/snapshot";
+/// The revoked keys, for every host alike.
+pub const HOST_REVOKED_KEYS: &str = "/v1/host/revoked-keys";
 /// A new client certificate for the calling host.
 pub const HOST_CERTIFICATE: &str = "/v1/host/certificate";
 /// The OpenAPI document.

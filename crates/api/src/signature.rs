@@ -25,6 +25,8 @@ pub enum Namespace {
     Update,
     /// [`crate::heartbeat`].
     Heartbeat,
+    /// [`crate::revoked_keys`].
+    RevokedKeys,
 }
 
 impl Namespace {
@@ -35,6 +37,7 @@ impl Namespace {
             Self::Snapshot => "keyroster-snapshot@v1",
             Self::Update => "keyroster-update@v1",
             Self::Heartbeat => "keyroster-heartbeat@v1",
+            Self::RevokedKeys => "keyroster-revoked-keys@v1",
         }
     }
 }
@@ -275,7 +278,12 @@ mod tests {
 
     #[test]
     fn a_document_of_one_kind_never_passes_as_another() {
-        let kinds = [Namespace::Snapshot, Namespace::Update, Namespace::Heartbeat];
+        let kinds = [
+            Namespace::Snapshot,
+            Namespace::Update,
+            Namespace::Heartbeat,
+            Namespace::RevokedKeys,
+        ];
         for signed in kinds {
             let document = key(1).sign(signed, b"{}").unwrap();
             for read in kinds {
