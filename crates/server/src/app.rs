@@ -22,6 +22,7 @@ use crate::limits::Limits;
 use crate::metrics::Metrics;
 use crate::open::Opened;
 use crate::random::{Random, RandomError, random_bytes};
+use crate::revoked_keys::RevokedKeysList;
 use crate::roster_state::RosterState;
 use crate::snapshots::Snapshots;
 use crate::waiting::Waiting;
@@ -45,6 +46,10 @@ pub struct Application {
     pub snapshots: Snapshots,
     /// Hosts that wait for a change.
     pub waiting: Arc<Waiting>,
+    /// The list of revoked keys.
+    pub revoked_keys: RevokedKeysList,
+    /// Hosts that wait for a change of that list.
+    pub listening: Arc<Waiting>,
     /// What hosts say that they hold.
     pub confirmations: Confirmations,
     /// Places for those who wait for a receipt.
@@ -129,6 +134,8 @@ impl Application {
             snapshots: Snapshots::new(Arc::clone(&signing_key), parts.limits.renderings),
             signing_key,
             waiting: Arc::default(),
+            revoked_keys: RevokedKeysList::default(),
+            listening: Arc::default(),
             confirmations: Confirmations::default(),
             receipts: Semaphore::new(parts.limits.receipts),
             certificates: KnownCertificates::new(),

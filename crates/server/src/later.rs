@@ -10,6 +10,7 @@ use axum::response::{IntoResponse as _, Response};
 
 use crate::app::App;
 use crate::handlers::host::SnapshotWait;
+use crate::handlers::revoked_keys::ListWait;
 use crate::receipts::ReceiptWait;
 
 /// What is waited for.
@@ -17,6 +18,8 @@ use crate::receipts::ReceiptWait;
 pub enum Later {
     /// A change of a host's snapshot.
     Snapshot(SnapshotWait),
+    /// A change of the list of revoked keys.
+    RevokedKeys(ListWait),
     /// That hosts confirm a write.
     Receipt(ReceiptWait),
 }
@@ -42,6 +45,7 @@ impl Later {
     pub async fn wait(&mut self, app: &App) {
         match self {
             Self::Snapshot(wait) => wait.wait(app).await,
+            Self::RevokedKeys(wait) => wait.wait(app).await,
             Self::Receipt(wait) => wait.wait(app).await,
         }
     }
@@ -50,6 +54,7 @@ impl Later {
     pub async fn answer(self, app: &App) -> Response {
         match self {
             Self::Snapshot(wait) => wait.answer(app).await.into_response(),
+            Self::RevokedKeys(wait) => wait.answer(app).await.into_response(),
             Self::Receipt(wait) => wait.answer(app).await.into_response(),
         }
     }

@@ -34,6 +34,7 @@ pub mod program;
 pub mod random;
 pub mod receipts;
 pub mod render;
+pub mod revoked_keys;
 pub mod roster_state;
 pub mod router;
 pub mod secret;

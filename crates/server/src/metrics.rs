@@ -20,11 +20,19 @@ pub struct Metrics {
     pub unchanged: Counter,
     /// Snapshot requests for which a snapshot was rendered.
     pub rendered: Counter,
-    woken: Counter,
-    waited_in_vain: Counter,
-    sent_home: Counter,
+    waits: Waits,
+    listening: Waits,
+    /// Lists of revoked keys that were signed.
+    pub lists_signed: Counter,
     /// Credentials that were refused.
     pub refused_credentials: Counter,
+}
+
+/// Counters of waits, by what ended them.
+struct Waits {
+    change: Counter,
+    time: Counter,
+    stop: Counter,
 }
 
 impl Metrics {
@@ -45,17 +53,13 @@ impl Metrics {
             let key = Key::from_parts(SNAPSHOTS, vec![Label::from_static_parts("from", from)]);
             recorder.register_counter(&key, &METADATA)
         };
-        let waits = |end: &'static str| {
-            let key = Key::from_parts(WAITS, vec![Label::from_static_parts("end", end)]);
-            recorder.register_counter(&key, &METADATA)
-        };
         Self {
             from_memory: snapshots("memory"),
             unchanged: snapshots("unchanged"),
             rendered: snapshots("rendered"),
-            woken: waits("change"),
-            waited_in_vain: waits("time"),
-            sent_home: waits("stop"),
+            waits: Waits::new(&recorder, WAITS),
+            listening: Waits::new(&recorder, LIST_WAITS),
+            lists_signed: recorder.register_counter(&Key::from_name(LISTS), &METADATA),
             refused_credentials: recorder.register_counter(&Key::from_name(REFUSED), &METADATA),
             handle,
             recorder,
@@ -76,17 +80,17 @@ impl Metrics {
 
     /// Counts a host's wait for a change.
     pub fn waited(&self, end: End) {
-        let counter = match end {
-            End::Change => &self.woken,
-            End::Time => &self.waited_in_vain,
-            End::Stop => &self.sent_home,
-        };
-        counter.increment(1);
+        self.waits.count(end);
+    }
+
+    /// Counts a host's wait for a change of the list of revoked keys.
+    pub fn listened(&self, end: End) {
+        self.listening.count(end);
     }
 
     /// The text that Prometheus reads.
     #[must_use]
-    pub fn render(&self, roster: &RosterState, waiting: &Waiting) -> String {
+    pub fn render(&self, roster: &RosterState, waiting: &Waiting, listening: &Waiting) -> String {
         let gauge = |name: &'static str, value: f64| {
             self.recorder
                 .register_gauge(&Key::from_static_name(name), &METADATA)
@@ -97,16 +101,41 @@ impl Metrics {
             clippy::cast_precision_loss,
             reason = "a gauge is a float; 2^53 revisions are out of reach"
         )]
-        let (epoch, revision, waiters) = (
+        let (epoch, revision, waiters, listeners) = (
             tag.epoch.get() as f64,
             tag.revision.get() as f64,
             waiting.count() as f64,
+            listening.count() as f64,
         );
         gauge(EPOCH, epoch);
         gauge(REVISION, revision);
         gauge(WAITING, waiters);
+        gauge(LISTENING, listeners);
         gauge(AGE, roster.age().as_secs_f64());
         self.handle.render()
+    }
+}
+
+impl Waits {
+    fn new(recorder: &PrometheusRecorder, name: &'static str) -> Self {
+        let counter = |end: &'static str| {
+            let key = Key::from_parts(name, vec![Label::from_static_parts("end", end)]);
+            recorder.register_counter(&key, &METADATA)
+        };
+        Self {
+            change: counter("change"),
+            time: counter("time"),
+            stop: counter("stop"),
+        }
+    }
+
+    fn count(&self, end: End) {
+        let counter = match end {
+            End::Change => &self.change,
+            End::Time => &self.time,
+            End::Stop => &self.stop,
+        };
+        counter.increment(1);
     }
 }
 
@@ -149,11 +178,14 @@ const REQUESTS: &str = "keyroster_http_requests_total";
 const SNAPSHOTS: &str = "keyroster_snapshot_answers_total";
 const WAITS: &str = "keyroster_snapshot_waits_total";
 const WAITING: &str = "keyroster_hosts_waiting";
+const LISTS: &str = "keyroster_revoked_keys_signed_total";
+const LIST_WAITS: &str = "keyroster_revoked_keys_waits_total";
+const LISTENING: &str = "keyroster_revoked_keys_waiting";
 const REFUSED: &str = "keyroster_credentials_refused_total";
 const EPOCH: &str = "keyroster_roster_epoch";
 const REVISION: &str = "keyroster_roster_revision";
 const AGE: &str = "keyroster_database_check_age_seconds";
-const HELP: [(&str, &str); 8] = [
+const HELP: [(&str, &str); 11] = [
     (REQUESTS, "Requests by method, route and class of status"),
     (SNAPSHOTS, "Snapshot requests by where the answer came from"),
     (
@@ -165,6 +197,15 @@ const HELP: [(&str, &str); 8] = [
         "Hosts' waits for a change, by what ended them: a change, the time, the stop of the server",
     ),
     (WAITING, "Requests of hosts that wait for a change now"),
+    (LISTS, "Lists of revoked keys that were signed"),
+    (
+        LIST_WAITS,
+        "Hosts' waits for a change of the list of revoked keys, by what ended them",
+    ),
+    (
+        LISTENING,
+        "Requests of hosts that wait for a change of the list of revoked keys now",
+    ),
     (EPOCH, "Epoch of the roster"),
     (REVISION, "Revision of the roster"),
     (

@@ -10,7 +10,6 @@ use std::sync::{Arc, PoisonError, RwLock};
 use axum::http::HeaderValue;
 use bytes::Bytes;
 use keyroster_api::revoked_keys::{ListError, RevokedKeys};
-use keyroster_api::signature::SnapshotKey;
 use keyroster_api::snapshot::Tag;
 use keyroster_keys::Fingerprints;
 use keyroster_roster::Revision;
@@ -21,11 +20,11 @@ use crate::app::App;
 use crate::error::{Answer, ApiError};
 
 /// The newest list.
+#[derive(Debug, Default)]
 pub struct RevokedKeysList {
     known: RwLock<Option<Known>>,
     /// Held by the one who reads; whoever waited finds what was read.
     reading: Mutex<()>,
-    key: Arc<SnapshotKey>,
 }
 
 /// The list at one state of the roster.
@@ -49,16 +48,6 @@ pub struct Documents {
 }
 
 impl RevokedKeysList {
-    /// None yet; this key signs it.
-    #[must_use]
-    pub fn new(key: Arc<SnapshotKey>) -> Self {
-        Self {
-            known: RwLock::default(),
-            reading: Mutex::default(),
-            key,
-        }
-    }
-
     /// The list, for a host that holds the one with this tag.
     ///
     /// # Errors
@@ -106,35 +95,11 @@ impl RevokedKeysList {
             kept => {
                 let keys = read_keys(&mut reader, &state, kept.as_deref()).await?;
                 drop(reader);
-                self.sign(app, &state, keys).await?
+                sign(app, &state, keys).await?
             }
         };
         app.roster.answered(asked, at);
         Ok(Known { at, documents })
-    }
-
-    async fn sign(
-        &self,
-        app: &App,
-        state: &RevokedKeysState,
-        keys: Fingerprints,
-    ) -> Answer<Arc<Documents>> {
-        let (key, now) = (Arc::clone(&self.key), app.now().as_unix());
-        let (tag, delisted) = (tag_of(state), state.delisted);
-        // Hashing a long list takes milliseconds, which others should not wait for.
-        let sign = move || RevokedKeys::sign(&key, (tag, delisted), now, keys);
-        let signed = tokio::task::spawn_blocking(sign).await;
-        let list = signed.map_err(|_| ApiError::Bug("signing a list was given up"))?;
-        let list = list.map_err(refused)?;
-        app.metrics.lists_signed.increment(1);
-        let etag = HeaderValue::from_str(&list.tag().to_header())
-            .map_err(|_| ApiError::Bug("a tag is no header"))?;
-        Ok(Arc::new(Documents {
-            list,
-            etag,
-            whole: OnceCell::new(),
-            additions: Mutex::default(),
-        }))
     }
 }
 
@@ -164,14 +129,15 @@ impl Documents {
                 return Ok(bytes);
             }
         }
-        let whole = self.whole.get_or_init(async || self.list.to_document().into());
+        let whole = self
+            .whole
+            .get_or_init(async || self.list.to_document().into());
         Ok(whole.await.clone())
     }
 
     fn only_adds_to(&self, since: Tag) -> bool {
         let tag = self.tag();
-        since.epoch == tag.epoch
-            && (self.list.delisted()..tag.revision).contains(&since.revision)
+        since.epoch == tag.epoch && (self.list.delisted()..tag.revision).contains(&since.revision)
     }
 
     /// What this list has and the one at that revision had not; `None` when the database has come to a list from which
@@ -212,6 +178,25 @@ async fn read_keys(
     }
 }
 
+async fn sign(app: &App, state: &RevokedKeysState, keys: Fingerprints) -> Answer<Arc<Documents>> {
+    let (key, now) = (Arc::clone(&app.signing_key), app.now().as_unix());
+    let (tag, delisted) = (tag_of(state), state.delisted);
+    // Hashing a long list takes milliseconds, which others should not wait for.
+    let sign = move || RevokedKeys::sign(&key, (tag, delisted), now, keys);
+    let signed = tokio::task::spawn_blocking(sign).await;
+    let list = signed.map_err(|_| ApiError::Bug("signing a list was given up"))?;
+    let list = list.map_err(refused)?;
+    app.metrics.lists_signed.increment(1);
+    let etag = HeaderValue::from_str(&list.tag().to_header())
+        .map_err(|_| ApiError::Bug("a tag is no header"))?;
+    Ok(Arc::new(Documents {
+        list,
+        etag,
+        whole: OnceCell::new(),
+        additions: Mutex::default(),
+    }))
+}
+
 /// The tag of the list that a state of the roster has.
 #[must_use]
 pub const fn tag_of(state: &RevokedKeysState) -> Tag {
@@ -225,12 +210,6 @@ fn refused(error: ListError) -> ApiError {
     match error {
         ListError::Signature(error) => error.into(),
         _ => ApiError::Bug("the list of revoked keys is longer than hosts read"),
-    }
-}
-
-impl std::fmt::Debug for RevokedKeysList {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str("RevokedKeysList")
     }
 }
 

@@ -16,7 +16,7 @@ use crate::auth;
 use crate::guard;
 use crate::handlers::{
     audit, enroll, enrolment_tokens, explain, grants, groups, host, host_groups, hosts, keys,
-    service, tokens, users,
+    revoked_keys, service, tokens, users,
 };
 use crate::limits::MAX_BODY_BYTES;
 use crate::openapi::{self, Access};
@@ -36,7 +36,7 @@ fn routes() -> [(Access, Effect, OpenApiRouter<App>); 7] {
         service::show_openapi
     ];
     let enrolling = group![enroll::enroll];
-    let polling = group![host::snapshot];
+    let polling = group![host::snapshot, revoked_keys::revoked_keys];
     let renewing = group![host::renew_certificate];
     let auditors = group![
         service::metrics,

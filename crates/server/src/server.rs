@@ -115,6 +115,7 @@ impl Server {
     /// Stops listening, answers those who wait, lets open requests finish within the drain deadline, and closes the database.
     pub async fn stop(self) -> Drained {
         self.app.waiting.stop();
+        self.app.listening.stop();
         // The loop may have ended by itself; then nobody waits to be told.
         let _ = self.stop.send(());
         let drained = self.serving.await.unwrap_or(Drained::CutOff(0));

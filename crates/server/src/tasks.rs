@@ -8,6 +8,7 @@ use keyroster_store::{Change, StoreError};
 
 use crate::app::App;
 use crate::limits::{CONFIRMATION_BATCH, LAST_SAVE_TIMEOUT, RETRY_PAUSE};
+use crate::revoked_keys::tag_of;
 use crate::server::ServeError;
 
 /// Asks the database again and again whether another server wrote.
@@ -76,6 +77,7 @@ async fn changes_since(app: &App, seen: Tag) -> Result<Tag, StoreError> {
     let asked = app.roster.ask();
     let mut reader = app.store.read().await?;
     let state = reader.state().await?;
+    let list = reader.revoked_keys_state().await?;
     let now = Tag {
         epoch: state.epoch,
         revision: state.revision,
@@ -89,13 +91,19 @@ async fn changes_since(app: &App, seen: Tag) -> Result<Tag, StoreError> {
     // Before anybody is woken: who looks again must see what woke it.
     app.roster.answered(asked, now);
     match changed {
-        None => app.waiting.tell_all(),
+        None => {
+            app.waiting.tell_all();
+            app.listening.tell_all();
+        }
         Some(changed) => app
             .waiting
             .tell(changed.into_iter().map(|(host, revision)| {
                 let epoch = now.epoch;
                 (host, Tag { epoch, revision })
             })),
+    }
+    if is_same_roster && list.changed > seen.revision {
+        app.listening.tell_each(tag_of(&list));
     }
     Ok(now)
 }

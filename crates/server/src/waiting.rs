@@ -78,6 +78,13 @@ impl Waiting {
         }
     }
 
+    /// Tells all hosts which state of the roster last changed something for each of them.
+    pub fn tell_each(&self, tag: Tag) {
+        for sender in self.lock().values() {
+            sender.send_replace(News::Changed(tag));
+        }
+    }
+
     /// Tells all hosts that anything may have changed.
     pub fn tell_all(&self) {
         for sender in self.lock().values() {

@@ -57,7 +57,9 @@ pub async fn readyz(State(app): State<App>) -> Answer<&'static str> {
 #[utoipa::path(get, path = paths::METRICS, tag = "service",
     responses((status = 200, description = "Prometheus' text format", body = String, content_type = "text/plain")))]
 pub async fn metrics(State(app): State<App>) -> Response {
-    let text = app.metrics.render(&app.roster, &app.waiting);
+    let text = app
+        .metrics
+        .render(&app.roster, &app.waiting, &app.listening);
     (
         StatusCode::OK,
         [(header::CONTENT_TYPE, PROMETHEUS_TEXT)],

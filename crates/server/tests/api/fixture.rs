@@ -9,6 +9,7 @@ use std::time::Duration;
 use axum::http::{HeaderMap, Method};
 use keyroster_api::enroll::{Enrolled, EnrolmentToken};
 use keyroster_api::paths;
+use keyroster_api::revoked_keys::tag_text;
 use keyroster_api::snapshot::Tag;
 use keyroster_edge::{ClientLimits, Drained, HttpClient, Identity, Trust, http_client};
 use keyroster_server::app::Parts;
@@ -346,6 +347,35 @@ impl Host {
             .header("if-none-match", held)
             .header("prefer", prefer);
         tokio::spawn(async move { send(&client, request).await })
+    }
+
+    /// Asks for the list of revoked keys, holding the one with this tag.
+    pub fn revoked_keys(&self, held: Option<Tag>, prefer: Option<&str>) -> JoinHandle<Reply> {
+        let since = held.map_or_else(String::new, |held| format!("?since={}", tag_text(held)));
+        let path = format!("{}{since}", paths::HOST_REVOKED_KEYS);
+        let client = self.client.clone();
+        let mut request = client.request(Method::GET, &url(self.address, &path));
+        if let Some(held) = held {
+            request = request.header("if-none-match", held.to_header());
+        }
+        if let Some(prefer) = prefer {
+            request = request.header("prefer", prefer);
+        }
+        tokio::spawn(async move { send(&client, request).await })
+    }
+
+    /// Asks for what is at this path.
+    pub async fn get(&self, path: &str) -> Reply {
+        let request = self.client.request(Method::GET, &url(self.address, path));
+        send(&self.client, request).await
+    }
+
+    /// The same host, asking another server.
+    pub fn at(&self, address: SocketAddr) -> Self {
+        Self {
+            address,
+            ..self.with_client(self.client.clone())
+        }
     }
 
     /// Asks for a new certificate; the answer, and the key that it was asked for.
