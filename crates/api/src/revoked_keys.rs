@@ -18,7 +18,6 @@
 //! the result and not the way there, and what it keeps is signed however it came. The two parts after the head are not
 //! signed: what makes anything else of them than the signed list is refused.
 
-use keyroster_keys::krl::MAX_REVOKED;
 use keyroster_keys::{Fingerprints, FingerprintsError};
 use keyroster_roster::{Epoch, ModelError, Revision};
 use serde::{Deserialize, Serialize};
@@ -37,7 +36,7 @@ pub const CONTENT_TYPE: &str = "application/vnd.keyroster.revoked-keys";
 /// The query parameter that names the list that a host has, as `<epoch>.<revision>`: it may be told the additions alone.
 pub const SINCE: &str = "since";
 /// The most keys that are on a list.
-pub const MAX_KEYS: usize = MAX_REVOKED;
+pub const MAX_KEYS: usize = 1_000_000;
 /// The longest head that is read, in bytes, with its newline.
 pub const MAX_HEAD_BYTES: usize = 1024;
 /// The largest document that is written or read, in bytes.
