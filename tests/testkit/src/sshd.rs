@@ -91,6 +91,7 @@ pub struct SshdBuilder {
     user: Option<Account>,
     own_group: bool,
     dir: Option<RootDir>,
+    pam: Option<String>,
 }
 
 impl SshdBuilder {
@@ -121,6 +122,14 @@ impl SshdBuilder {
     pub fn own_group(mut self) -> Self {
         self.own_group = true;
         self
+    }
+
+    /// Uses PAM with this text as its stack. The machine's own files stay as they are: this sshd alone sees the text in their
+    /// place, in a mount namespace that ends with it.
+    #[must_use]
+    pub fn pam(mut self, stack: &str) -> Self {
+        self.pam = Some(stack.to_owned());
+        self.config("UsePAM yes\n")
     }
 
     /// Keeps its files in this directory rather than in a new one.
@@ -188,6 +197,9 @@ impl SshdBuilder {
             self.give_to_user(key.private_path())?;
         }
         dir.file(CONFIG_FILE, base_config(dir.path(), port), 0o644)?;
+        if let Some(stack) = &self.pam {
+            dir.file(PAM_FILE, stack, 0o644)?;
+        }
         let log = dir.file(LOG_FILE, "", 0o644)?;
         self.give_to_user(&log)
     }
@@ -197,7 +209,10 @@ impl SshdBuilder {
     }
 
     fn command(&self, dir: &RootDir) -> Command {
-        let mut command = Command::new(SSHD);
+        let mut command = match self.pam {
+            None => Command::new(SSHD),
+            Some(_) => with_pam_file(&dir.path().join(PAM_FILE)),
+        };
         command
             .arg("-f")
             .arg(dir.path().join(CONFIG_FILE))
@@ -255,6 +270,17 @@ fn parse_version(said: &str) -> Option<(u32, u32)> {
     Some((major.parse().ok()?, minor.parse().ok()?))
 }
 
+/// sshd, in whose eyes this file is the one that PAM reads for it. Each program becomes the next, so that the process is sshd's.
+fn with_pam_file(path: &Path) -> Command {
+    let mut command = Command::new("unshare");
+    let script = "mount --bind \"$0\" /etc/pam.d/sshd && exec \"$@\"";
+    command
+        .args(["--mount", "--", "sh", "-c", script])
+        .arg(path)
+        .arg(SSHD);
+    command
+}
+
 /// What every fixture's sshd has in common. No file of keys: what lets someone in must come from a drop-in.
 fn base_config(dir: &Path, port: u16) -> String {
     let dir = dir.display();
@@ -287,6 +313,7 @@ const SSHD: &str = "/usr/sbin/sshd";
 const CONFIG_FILE: &str = "sshd_config";
 const LOG_FILE: &str = "sshd.log";
 const HOST_KEY: &str = "host_key";
+const PAM_FILE: &str = "pam";
 /// How often another port is tried when someone else took the free one first.
 const PORT_TRIES: u32 = 5;
 /// The longest that a check of the configuration may take.
@@ -350,6 +377,26 @@ mod tests {
             .run()
             .unwrap();
         assert_eq!(login.stdout, "keyroster-t2\n", "{login:?}\n{}", sshd.log());
+    }
+
+    #[test]
+    fn a_stack_of_the_tests_own_decides_for_its_sshd_and_the_machines_is_left_alone() {
+        let account = Account::login("keyroster-t1").unwrap();
+        let before = fs::read("/etc/pam.d/sshd").unwrap();
+        let dir = RootDir::new().unwrap();
+        let key = SshKey::ed25519(dir.path(), "a").unwrap();
+        for (module, expected) in [("pam_permit.so", true), ("pam_deny.so", false)] {
+            let sshd = Sshd::builder()
+                .config(&key_file(&dir, &key))
+                .pam(&format!(
+                    "account required {module}\nsession required pam_permit.so\n"
+                ))
+                .start()
+                .unwrap();
+            let login = Ssh::to(&sshd, &account.name).key(&key);
+            assert_eq!(login.is_let_in().unwrap(), expected, "{}", sshd.log());
+            assert_eq!(fs::read("/etc/pam.d/sshd").unwrap(), before);
+        }
     }
 
     #[test]
