@@ -52,7 +52,7 @@ impl<'a> Cursor<'a> {
         Self { rest: body }
     }
 
-    fn array<const N: usize>(&mut self) -> Result<[u8; N], DecodeError> {
+    pub(crate) fn array<const N: usize>(&mut self) -> Result<[u8; N], DecodeError> {
         let (head, rest) = self
             .rest
             .split_first_chunk::<N>()
@@ -106,6 +106,10 @@ impl<'a> Cursor<'a> {
             return Err(DecodeError::Characters(rule.field));
         }
         Ok(text)
+    }
+
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.rest.is_empty()
     }
 
     pub(crate) const fn finish(&self) -> Result<(), DecodeError> {

@@ -4,6 +4,7 @@ use std::io::{ErrorKind, Read};
 
 use crate::bytes::Cursor;
 use crate::error::{DecodeError, EncodeError, Field, ReadError};
+use crate::notice::{FINGERPRINT_LEN, FINGERPRINTS_MAX};
 
 /// The version of the protocol that this crate speaks.
 pub const VERSION: u8 = 1;
@@ -17,13 +18,18 @@ pub const REQUEST_MAX: usize = 20 * 1024;
 /// Longest response, header included, in bytes.
 pub const RESPONSE_MAX: usize = 64 * 1024;
 
-/// Which of the two frames.
+/// Longest notice, header included, in bytes.
+pub const NOTICE_MAX: usize = HEADER_LEN + FINGERPRINTS_MAX * FINGERPRINT_LEN;
+
+/// Which of the frames.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FrameKind {
     /// From the lookup.
     Request,
     /// To the lookup.
     Response,
+    /// From the host agent, to the program that ends sessions.
+    Notice,
 }
 
 impl FrameKind {
@@ -31,6 +37,7 @@ impl FrameKind {
         match self {
             Self::Request => *b"KYRQ",
             Self::Response => *b"KYRS",
+            Self::Notice => *b"KYRN",
         }
     }
 
@@ -38,6 +45,7 @@ impl FrameKind {
         match self {
             Self::Request => REQUEST_MAX,
             Self::Response => RESPONSE_MAX,
+            Self::Notice => NOTICE_MAX,
         }
     }
 }

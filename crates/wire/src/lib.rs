@@ -81,6 +81,10 @@
 //! upgrade, in which the answer is then `unavailable` and never a wrong one. Any change to these tables raises the
 //! version, except a new reason.
 //!
+//! # Notices
+//!
+//! A frame of the same form, with the magic `KYRN`, is what the host agent tells the program that ends sessions: see [`Notice`].
+//!
 //! # Who is at the other end
 //!
 //! Nothing in a frame authenticates anybody. Both sides ask the kernel who their peer is (`SO_PEERCRED`) and check where the
@@ -89,12 +93,14 @@
 mod bytes;
 mod error;
 mod frame;
+mod notice;
 mod reason;
 mod request;
 mod response;
 
 pub use error::{DecodeError, EncodeError, Field, ReadError};
-pub use frame::{FrameKind, HEADER_LEN, REQUEST_MAX, RESPONSE_MAX, VERSION, frame_len};
+pub use frame::{FrameKind, HEADER_LEN, NOTICE_MAX, REQUEST_MAX, RESPONSE_MAX, VERSION, frame_len};
+pub use notice::{FINGERPRINT_LEN, FINGERPRINTS_MAX, Notice};
 pub use reason::Reason;
 pub use request::{ACCOUNT_MAX, FINGERPRINT_MAX, KEY_BASE64_MAX, KEY_TYPE_MAX, Question, Request};
 pub use response::{Answer, LINE_MAX, LINES_MAX, Response};
