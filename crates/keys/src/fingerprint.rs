@@ -38,7 +38,9 @@ impl Fingerprint {
         &self.0
     }
 
-    pub(crate) const fn from_digest(digest: [u8; FINGERPRINT_BYTES]) -> Self {
+    /// The fingerprint of the key whose blob has this SHA-256.
+    #[must_use]
+    pub const fn from_digest(digest: [u8; FINGERPRINT_BYTES]) -> Self {
         Self(digest)
     }
 }

@@ -99,17 +99,19 @@ fn host_triple() -> Result<String> {
 }
 
 /// Every program that there is.
-pub const PROGRAMS: [&str; 4] = [
+pub const PROGRAMS: [&str; 5] = [
     "keyroster",
     "keyroster-server",
     "keyroster-agent",
     "keyroster-lookup",
+    "keyroster-sessions",
 ];
 
 /// Package and program of each that links the system's libc.
-const DYNAMIC: [(&str, &str); 3] = [
+const DYNAMIC: [(&str, &str); 4] = [
     ("keyroster-server", "keyroster-server"),
     ("keyroster-agent", "keyroster-agent"),
+    ("keyroster-sessions", "keyroster-sessions"),
     ("keyroster-cli", "keyroster"),
 ];
 /// Static: a dynamic program costs half again as much for each call, and sshd makes two calls for each login.
