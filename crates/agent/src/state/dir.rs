@@ -262,14 +262,25 @@ impl StateDir {
     /// When the lock's file can't be made.
     pub fn try_lock(&self, name: &str) -> Result<Option<Lock>, StateError> {
         let path = self.path_of(name);
-        let file = openat(&self.dir, name, LOCK, PRIVATE_FILE)
-            .map_err(|err| failed("lock", &path, err))?;
-        self.give_to_owner(file.as_fd())
-            .map_err(|err| io_failed("own", &path, err))?;
+        let file = self.open_lock(name, &path)?;
         match flock(&file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => Ok(Some(Lock(file))),
             Err(Errno::WOULDBLOCK) => Ok(None),
             Err(err) => Err(failed("lock", &path, err)),
+        }
+    }
+
+    fn open_lock(&self, name: &str, path: &Path) -> Result<OwnedFd, StateError> {
+        match openat(&self.dir, name, LOCK, PRIVATE_FILE) {
+            Ok(file) => {
+                self.give_to_owner(file.as_fd())
+                    .map_err(|err| io_failed("own", path, err))?;
+                Ok(file)
+            }
+            // A disk that has become read-only must not keep the daemon from starting: it answers from memory.
+            Err(Errno::ROFS) => openat(&self.dir, name, READ, Mode::empty())
+                .map_err(|err| failed("lock", path, err)),
+            Err(err) => Err(failed("lock", path, err)),
         }
     }
 
