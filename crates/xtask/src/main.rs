@@ -11,6 +11,7 @@ mod arrows;
 mod bench;
 mod build;
 mod demo;
+mod fault_matrix;
 mod files;
 mod install;
 mod openapi;

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use keyroster_testkit::{Failure, Result};
 
 use crate::workspace::Profile;
-use crate::{advisories, bench, build, demo, openapi, test};
+use crate::{advisories, bench, build, demo, fault_matrix, openapi, test};
 
 /// Does what the command line says, and tells how it went.
 pub fn main() -> ExitCode {
@@ -34,6 +34,8 @@ pub enum Verb {
     Bench(bench::Options),
     /// Write docs/openapi.json anew.
     Openapi,
+    /// Write docs/fault-matrix.md anew.
+    FaultMatrix,
     /// Ask the advisory database about our dependencies.
     Advisories,
     /// Say what there is.
@@ -58,6 +60,7 @@ impl Verb {
                 json: flags.value("--json")?.map(PathBuf::from),
             }),
             "openapi" => Self::Openapi,
+            "fault-matrix" => Self::FaultMatrix,
             "advisories" => Self::Advisories,
             "help" | "--help" | "-h" => Self::Help,
             other => {
@@ -77,6 +80,7 @@ impl Verb {
             Self::Demo(options) => demo::run(options),
             Self::Bench(options) => bench::run(&options),
             Self::Openapi => openapi::run(),
+            Self::FaultMatrix => fault_matrix::run(),
             Self::Advisories => advisories::run(),
             Self::Help => {
                 print!("{HELP}");
@@ -131,6 +135,7 @@ cargo xtask test                         format, lints, all tests on both databa
 cargo xtask demo [--keep]                a real login decided by the key server, step by step
 cargo xtask bench [--quick] [--json FILE]  what a lookup, a login and a snapshot cost, as ratios
 cargo xtask openapi                      write docs/openapi.json from the code
+cargo xtask fault-matrix                 write docs/fault-matrix.md from the table of faults
 cargo xtask advisories                   ask the advisory database about the dependencies (needs the network)
 ";
 
