@@ -15,6 +15,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::ops::RangeInclusive;
 
 use sha2::{Digest as _, Sha256};
 
@@ -24,6 +25,10 @@ use crate::snapshot::{Account, AccountKey, Segment};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Leaf([u8; 32]);
 
+/// The hash of a bucket or of a branch; an empty one has none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Node([u8; 32]);
+
 /// The digest of all accounts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Root([u8; 32]);
@@ -32,7 +37,7 @@ pub struct Root([u8; 32]);
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Tree {
     buckets: BTreeMap<u16, Bucket>,
-    branches: BTreeMap<u16, [u8; 32]>,
+    branches: BTreeMap<u16, Node>,
     /// Buckets whose hash is out of date.
     changed: BTreeSet<u16>,
 }
@@ -41,7 +46,7 @@ pub struct Tree {
 struct Bucket {
     /// By name.
     leaves: Vec<(Box<str>, Leaf)>,
-    hash: [u8; 32],
+    node: Option<Node>,
 }
 
 impl Leaf {
@@ -55,6 +60,36 @@ impl Leaf {
             hash.key(key);
         }
         Self(hash.0.finalize().into())
+    }
+}
+
+impl Node {
+    /// The hash of a bucket of these accounts, by name.
+    #[must_use]
+    pub fn of_bucket(leaves: impl IntoIterator<Item = Leaf>) -> Option<Self> {
+        let mut leaves = leaves.into_iter().peekable();
+        leaves.peek()?;
+        let mut hash = Hash::new(b"keyroster bucket\0");
+        for leaf in leaves {
+            hash.0.update(leaf.0);
+        }
+        Some(Self(hash.0.finalize().into()))
+    }
+
+    /// The hash of a branch of these buckets, by number.
+    #[must_use]
+    pub fn of_branch(buckets: impl IntoIterator<Item = (u16, Self)>) -> Option<Self> {
+        let mut buckets = buckets.into_iter().peekable();
+        buckets.peek()?;
+        Some(Self(of_children(b"keyroster branch\0", buckets)))
+    }
+}
+
+impl Root {
+    /// The digest of all accounts, of these branches by number.
+    #[must_use]
+    pub fn of(branches: impl IntoIterator<Item = (u16, Node)>) -> Self {
+        Self(of_children(b"keyroster root\0", branches))
     }
 }
 
@@ -100,41 +135,26 @@ impl Tree {
         for number in branches {
             self.hash_branch(number);
         }
-        let mut hash = Hash::new(b"keyroster root\0");
-        for (number, branch) in &self.branches {
-            hash.child(*number, branch);
-        }
-        Root(hash.0.finalize().into())
+        Root::of(self.branches.iter().map(|(number, node)| (*number, *node)))
     }
 
     fn hash_bucket(&mut self, number: u16) {
         let Some(bucket) = self.buckets.get_mut(&number) else {
             return;
         };
-        if bucket.leaves.is_empty() {
+        bucket.node = Node::of_bucket(bucket.leaves.iter().map(|(_, leaf)| *leaf));
+        if bucket.node.is_none() {
             self.buckets.remove(&number);
-            return;
         }
-        let mut hash = Hash::new(b"keyroster bucket\0");
-        for (_, leaf) in &bucket.leaves {
-            hash.0.update(leaf.0);
-        }
-        bucket.hash = hash.0.finalize().into();
     }
 
     fn hash_branch(&mut self, number: u16) {
-        let first = number << BUCKET_BITS_IN_BRANCH;
-        let last = first | ((1 << BUCKET_BITS_IN_BRANCH) - 1);
-        let mut buckets = self.buckets.range(first..=last).peekable();
-        if buckets.peek().is_none() {
-            self.branches.remove(&number);
-            return;
+        let buckets = self.buckets.range(buckets_of(number));
+        let nodes = buckets.filter_map(|(number, bucket)| Some((*number, bucket.node?)));
+        match Node::of_branch(nodes) {
+            Some(node) => drop(self.branches.insert(number, node)),
+            None => drop(self.branches.remove(&number)),
         }
-        let mut hash = Hash::new(b"keyroster branch\0");
-        for (number, bucket) in buckets {
-            hash.child(*number, &bucket.hash);
-        }
-        self.branches.insert(number, hash.0.finalize().into());
     }
 }
 
@@ -168,11 +188,6 @@ impl Hash {
         self.0.update(text.as_bytes());
     }
 
-    fn child(&mut self, number: u16, hash: &[u8; 32]) {
-        self.0.update(number.to_be_bytes());
-        self.0.update(hash);
-    }
-
     fn key(&mut self, key: &AccountKey) {
         self.text(&key.algorithm);
         self.text(&key.blob);
@@ -196,14 +211,39 @@ impl Hash {
     }
 }
 
-fn bucket_of(name: &str) -> u16 {
+fn of_children(label: &[u8], children: impl IntoIterator<Item = (u16, Node)>) -> [u8; 32] {
+    let mut hash = Hash::new(label);
+    for (number, node) in children {
+        hash.0.update(number.to_be_bytes());
+        hash.0.update(node.0);
+    }
+    hash.0.finalize().into()
+}
+
+/// The number of the bucket in which the account with this name lies.
+#[must_use]
+pub fn bucket_of(name: &str) -> u16 {
     let [first, second, ..] = <[u8; 32]>::from(Sha256::digest(name.as_bytes()));
     u16::from_be_bytes([first, second]) >> (u16::BITS - BUCKET_BITS)
 }
 
-const fn branch_of(bucket: u16) -> u16 {
+/// The number of the branch in which the bucket with this number lies.
+#[must_use]
+pub const fn branch_of(bucket: u16) -> u16 {
     bucket >> BUCKET_BITS_IN_BRANCH
 }
+
+/// The numbers of the buckets of the branch with this number.
+#[must_use]
+pub const fn buckets_of(branch: u16) -> RangeInclusive<u16> {
+    let first = branch << BUCKET_BITS_IN_BRANCH;
+    first..=(first | ((1 << BUCKET_BITS_IN_BRANCH) - 1))
+}
+
+/// How many buckets there are.
+pub const BUCKETS: u16 = 1 << BUCKET_BITS;
+/// How many branches there are.
+pub const BRANCHES: u16 = 1 << (BUCKET_BITS - BUCKET_BITS_IN_BRANCH);
 
 /// Bits of a bucket's number.
 const BUCKET_BITS: u32 = 12;

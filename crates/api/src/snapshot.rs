@@ -21,10 +21,10 @@ pub const CONTENT_TYPE: &str = "application/vnd.keyroster.snapshot";
 /// The largest signed document that is written or read, in bytes: 100,000 accounts of three keys fit.
 pub const MAX_BYTES: usize = 128 * 1024 * 1024;
 
-/// The signed bytes of a snapshot, parsed.
+/// The signed bytes of a snapshot, parsed. Hosts read the accounts into something smaller.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Snapshot {
+pub struct Snapshot<Accounts = Vec<Account>> {
     /// [`SCHEMA`].
     pub schema: u32,
     /// The id of the host that it is for.
@@ -44,7 +44,7 @@ pub struct Snapshot {
     /// Whether sessions that were opened with a key end when the key is revoked.
     pub end_sessions: bool,
     /// The accounts into which anybody may log in, sorted by name.
-    pub accounts: Vec<Account>,
+    pub accounts: Accounts,
 }
 
 /// One Unix account of the host.
