@@ -4,6 +4,7 @@
 //! table. Whatever happens at the edge ends in one of these types.
 
 pub mod accept;
+pub mod accounts;
 pub mod breaker;
 pub mod freshness;
 pub mod heartbeat;
@@ -12,3 +13,4 @@ pub mod knowledge;
 pub mod moment;
 pub mod pace;
 pub mod resolver;
+pub mod update;

@@ -1,16 +1,22 @@
 //! Snapshots, keys and moments for this crate's tests.
 
+use std::collections::BTreeSet;
 use std::io::Write as _;
 use std::path::Path;
 use std::process::Command;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use keyroster_api::digest::Tree;
 use keyroster_api::freshness::{FreshnessBody, ModeText};
 use keyroster_api::signature::{Namespace, SnapshotKey};
 use keyroster_api::snapshot::{Account, AccountKey, SCHEMA, Segment, Snapshot, Tag};
+use keyroster_api::update::Update;
 use keyroster_roster::{Epoch, Revision};
 use keyroster_testkit::{Behaviour, TestCa, Voucher};
+use proptest::collection::vec;
+use proptest::prelude::{Strategy, any, prop_oneof};
+use proptest::sample::select;
 use rcgen::{CertificateParams, KeyPair};
 use tempfile::TempDir;
 use zeroize::Zeroizing;
@@ -109,6 +115,82 @@ pub(crate) fn snapshot(epoch: u64, revision: u64) -> Snapshot {
             keys: vec![key],
         }],
     }
+}
+
+/// An account as a key server might tell it; its keys in no order, and perhaps twice.
+pub(crate) fn any_account() -> impl Strategy<Value = Account> {
+    let text = |known: [&'static str; 3]| {
+        prop_oneof![
+            select(known.to_vec()).prop_map(str::to_owned),
+            "[a-zA-Z0-9+/=@ ]{0,200}"
+        ]
+    };
+    let segment = (
+        any::<i64>(),
+        any::<Option<i64>>(),
+        text(["restrict", "restrict,pty", ""]),
+        text(["keyroster:a:b", "", "c"]),
+    );
+    let segment = segment.prop_map(|(from, until, options, comment)| Segment {
+        from,
+        until,
+        options,
+        comment,
+    });
+    let key = (
+        text([KEY_TYPE, "ssh-rsa", "x"]),
+        text([BLOB, OTHER_BLOB, "AAAA"]),
+        vec(segment, 0..3),
+    );
+    let key = key.prop_map(|(algorithm, blob, segments)| AccountKey {
+        algorithm,
+        blob,
+        segments,
+    });
+    ("[a-z][a-z0-9.-]{0,12}", vec(key, 0..4)).prop_map(|(name, keys)| Account { name, keys })
+}
+
+/// The update that leads from one snapshot to another of the same epoch, as the key server makes it.
+pub(crate) fn update(from: &Snapshot, to: &Snapshot) -> Update {
+    let of = |snapshot: &Snapshot, name: &str| {
+        snapshot
+            .accounts
+            .iter()
+            .find(|account| account.name == name)
+            .cloned()
+    };
+    let names: BTreeSet<&str> = [from, to]
+        .into_iter()
+        .flat_map(|snapshot| &snapshot.accounts)
+        .map(|account| account.name.as_str())
+        .collect();
+    let gone = |name: &str| Account {
+        name: name.to_owned(),
+        keys: Vec::new(),
+    };
+    let changed = names
+        .into_iter()
+        .filter(|name| of(from, name) != of(to, name));
+    Update {
+        schema: SCHEMA,
+        host: to.host.clone(),
+        epoch: to.epoch,
+        from_revision: from.revision,
+        revision: to.revision,
+        issued_at: to.issued_at,
+        audit_head: to.audit_head.clone(),
+        freshness: to.freshness,
+        accounts: changed
+            .map(|name| of(to, name).unwrap_or_else(|| gone(name)))
+            .collect(),
+        digest: Tree::of(&to.accounts).root().to_string(),
+    }
+}
+
+pub(crate) fn sign_update(update: &Update) -> Vec<u8> {
+    snapshot_key()
+        .sign(Namespace::Update, &serde_json::to_vec(update).unwrap())
+        .unwrap()
 }
 
 pub(crate) fn sign(snapshot: &Snapshot) -> Vec<u8> {

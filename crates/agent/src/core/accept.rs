@@ -3,11 +3,13 @@
 //! The same judgement for what the key server sent and for what lies on the disk, in this order: signature, schema, host,
 //! epoch and revision, clock. Nothing is parsed before its signature held; nothing is partly used.
 
+use keyroster_api::freshness::FreshnessBody;
 use keyroster_api::signature::{Namespace, SignatureError, SnapshotPublicKey};
 use keyroster_api::snapshot::{SCHEMA, Snapshot, Tag};
-use keyroster_roster::{Epoch, Freshness, Revision};
+use keyroster_roster::{Epoch, Freshness, ModelError, Revision};
 use serde::Deserialize;
 
+use crate::core::accounts::Accounts;
 use crate::core::held::Held;
 
 /// Whom a host believes, and who it is: fixed by its enrolment.
@@ -26,16 +28,16 @@ pub enum Refusal {
     #[error("{0}")]
     Signature(#[from] SignatureError),
     /// Of a schema that this version does not know; the host agent must be upgraded.
-    #[error("the snapshot's schema is {0}, and this version reads {SCHEMA}")]
+    #[error("its schema is {0}, and this version reads {SCHEMA}")]
     Schema(u64),
-    /// Signed, and yet not a snapshot: the key server is at fault.
-    #[error("the snapshot can't be read: {0}")]
+    /// Signed, and yet not what it should be: the key server is at fault.
+    #[error("it can't be read: {0}")]
     Malformed(String),
     /// For another host.
-    #[error("the snapshot is for host \"{0}\"")]
+    #[error("it is for host \"{0}\"")]
     OtherHost(String),
     /// Older than one that was seen before.
-    #[error("the snapshot is {}.{}, and {}.{} was seen before", offered.epoch.get(), offered.revision.get(), seen.epoch.get(), seen.revision.get())]
+    #[error("it is {}.{}, and {}.{} was seen before", offered.epoch.get(), offered.revision.get(), seen.epoch.get(), seen.revision.get())]
     WentBack {
         /// What the document is.
         offered: Tag,
@@ -43,14 +45,25 @@ pub enum Refusal {
         seen: Tag,
     },
     /// Issued later than the key server's own time: one of two clocks is badly wrong.
-    #[error("the snapshot was issued {ahead_s} seconds in the future")]
+    #[error("it was issued {ahead_s} seconds in the future")]
     FromTheFuture {
         /// By how many seconds.
         ahead_s: i64,
     },
+    /// An update of something else than what is held.
+    #[error("it changes {}.{}, and {}.{} is held", from.epoch.get(), from.revision.get(), held.epoch.get(), held.revision.get())]
+    OtherBase {
+        /// What the update changes.
+        from: Tag,
+        /// What is held.
+        held: Tag,
+    },
+    /// An update that makes something else of what is held than the key server has.
+    #[error("it makes other accounts than the key server has")]
+    OtherResult,
 }
 
-/// Judges a signed document.
+/// Judges a signed snapshot.
 ///
 /// `seen` is the highest epoch and revision ever seen; `time_s` is the key server's time if it told one, else the wall clock's.
 ///
@@ -62,30 +75,30 @@ pub fn accept(
     seen: Tag,
     time_s: i64,
 ) -> Result<Held, Refusal> {
+    let held = believe(document, authority, time_s)?;
+    not_back(held.tag(), seen)?;
+    Ok(held)
+}
+
+/// Judges a signed snapshot but for its age: what lies beside it may make it newer.
+///
+/// # Errors
+/// When the document may not be used.
+pub fn believe(document: &[u8], authority: &Authority, time_s: i64) -> Result<Held, Refusal> {
     let bytes = authority.key.verify(Namespace::Snapshot, document)?;
-    let SchemaOnly { schema } = parse(bytes)?;
-    if schema != u64::from(SCHEMA) {
-        return Err(Refusal::Schema(schema));
-    }
-    let mut snapshot: Snapshot = parse(bytes)?;
-    if snapshot.host != authority.host_id {
-        return Err(Refusal::OtherHost(snapshot.host));
-    }
-    let tag = tag_of(&snapshot)?;
-    if tag < seen {
-        return Err(Refusal::WentBack { offered: tag, seen });
-    }
-    let ahead_s = snapshot.issued_at.saturating_sub(time_s);
-    if ahead_s > MAX_AHEAD_S {
-        return Err(Refusal::FromTheFuture { ahead_s });
-    }
-    let freshness = Freshness::try_from(snapshot.freshness)
-        .map_err(|err| Refusal::Malformed(err.to_string()))?;
-    sort(&mut snapshot)?;
+    let snapshot: Snapshot<Accounts> = parse(bytes)?;
+    ours(snapshot.schema, snapshot.host, authority)?;
+    let tag = Tag {
+        epoch: Epoch::new(snapshot.epoch)?,
+        revision: Revision::new(snapshot.revision)?,
+    };
+    not_ahead(snapshot.issued_at, time_s)?;
     Ok(Held {
         tag,
-        freshness,
-        snapshot,
+        freshness: freshness(snapshot.freshness)?,
+        issued_at: snapshot.issued_at,
+        audit_head: snapshot.audit_head,
+        accounts: snapshot.accounts,
     })
 }
 
@@ -95,44 +108,51 @@ struct SchemaOnly {
     schema: u64,
 }
 
-fn parse<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, Refusal> {
-    serde_json::from_slice(bytes).map_err(|err| Refusal::Malformed(err.to_string()))
-}
-
-fn tag_of(snapshot: &Snapshot) -> Result<Tag, Refusal> {
-    let malformed = |err: keyroster_roster::ModelError| Refusal::Malformed(err.to_string());
-    Ok(Tag {
-        epoch: Epoch::new(snapshot.epoch).map_err(malformed)?,
-        revision: Revision::new(snapshot.revision).map_err(malformed)?,
+/// Reads what was signed. What another schema has may have any form, and is refused by its number.
+pub(super) fn parse<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, Refusal> {
+    serde_json::from_slice(bytes).map_err(|err| match serde_json::from_slice(bytes) {
+        Ok(SchemaOnly { schema }) if schema != u64::from(SCHEMA) => Refusal::Schema(schema),
+        _ => Refusal::Malformed(err.to_string()),
     })
 }
 
-/// Puts accounts and keys into the order in which they are searched; two entries for one thing would be two answers.
-fn sort(snapshot: &mut Snapshot) -> Result<(), Refusal> {
-    snapshot
-        .accounts
-        .sort_unstable_by(|a, b| a.name.cmp(&b.name));
-    if snapshot
-        .accounts
-        .windows(2)
-        .any(|pair| matches!(pair, [a, b] if a.name == b.name))
-    {
-        return Err(Refusal::Malformed(
-            "an account stands in it twice".to_owned(),
-        ));
+pub(super) fn ours(schema: u32, host: String, authority: &Authority) -> Result<(), Refusal> {
+    if schema != SCHEMA {
+        return Err(Refusal::Schema(schema.into()));
     }
-    for account in &mut snapshot.accounts {
-        account
-            .keys
-            .sort_unstable_by(|a, b| (&a.algorithm, &a.blob).cmp(&(&b.algorithm, &b.blob)));
-        let twice = |pair: &[keyroster_api::snapshot::AccountKey]| matches!(pair, [a, b] if a.algorithm == b.algorithm && a.blob == b.blob);
-        if account.keys.windows(2).any(twice) {
-            return Err(Refusal::Malformed(
-                "a key stands twice in an account".to_owned(),
-            ));
-        }
+    match host == authority.host_id {
+        true => Ok(()),
+        false => Err(Refusal::OtherHost(host)),
     }
-    Ok(())
+}
+
+/// Whether a document is at least as new as what was seen.
+///
+/// # Errors
+/// When it is not.
+pub fn not_back(offered: Tag, seen: Tag) -> Result<(), Refusal> {
+    match offered < seen {
+        true => Err(Refusal::WentBack { offered, seen }),
+        false => Ok(()),
+    }
+}
+
+pub(super) fn not_ahead(issued_at: i64, time_s: i64) -> Result<(), Refusal> {
+    let ahead_s = issued_at.saturating_sub(time_s);
+    match ahead_s > MAX_AHEAD_S {
+        true => Err(Refusal::FromTheFuture { ahead_s }),
+        false => Ok(()),
+    }
+}
+
+pub(super) fn freshness(body: FreshnessBody) -> Result<Freshness, Refusal> {
+    Freshness::try_from(body).map_err(|err| Refusal::Malformed(err.to_string()))
+}
+
+impl From<ModelError> for Refusal {
+    fn from(err: ModelError) -> Self {
+        Self::Malformed(err.to_string())
+    }
 }
 
 /// By how much a snapshot may be issued later than the time it is judged by, in seconds: what unsynchronised clocks differ.
@@ -141,6 +161,7 @@ pub const MAX_AHEAD_S: i64 = 300;
 #[cfg(test)]
 mod tests {
     use keyroster_api::signature::SnapshotKey;
+    use keyroster_api::snapshot::Account;
     use proptest::prelude::*;
 
     use super::*;
@@ -155,11 +176,15 @@ mod tests {
         accept(document, &authority(), tag(1, 10), NOW_S)
     }
 
+    fn accounts(held: &Held) -> Vec<Account> {
+        held.accounts().iter().map(Result::unwrap).collect()
+    }
+
     #[test]
     fn a_sound_snapshot_is_accepted() {
         let held = judge(&sign(&snapshot(1, 10))).unwrap();
         assert_eq!(held.tag(), tag(1, 10));
-        assert_eq!(held.snapshot().host, HOST_ID);
+        assert_eq!(accounts(&held), snapshot(1, 10).accounts);
     }
 
     #[test]
@@ -169,7 +194,7 @@ mod tests {
             let mut flipped = document.clone();
             flipped[index] ^= 1 << (index % 8);
             if let Ok(held) = judge(&flipped) {
-                assert_eq!(*held.snapshot(), snapshot(1, 10), "byte {index}");
+                assert_eq!(accounts(&held), snapshot(1, 10).accounts, "byte {index}");
             }
         }
     }

@@ -1,16 +1,21 @@
 //! A snapshot that was accepted, ready to be asked.
 
-use keyroster_api::snapshot::{Account, AccountKey, Snapshot, Tag};
+use keyroster_api::snapshot::{AccountKey, Tag};
 use keyroster_keys::AccountName;
 use keyroster_keys::line::{AuthorizedKey, Comment, KeyOptions, LineKey};
 use keyroster_roster::Freshness;
 
-/// An accepted snapshot. Only [`crate::core::accept::accept`] makes one.
+use crate::core::accounts::{Accounts, Damaged};
+
+/// An accepted snapshot, and what updates made of it. Only [`accept`](crate::core::accept::accept) and
+/// [`amend`](crate::core::update::amend) make one.
 #[derive(Debug)]
 pub struct Held {
     pub(super) tag: Tag,
     pub(super) freshness: Freshness,
-    pub(super) snapshot: Snapshot,
+    pub(super) issued_at: i64,
+    pub(super) audit_head: String,
+    pub(super) accounts: Accounts,
 }
 
 /// Everything that one snapshot says about one key of one account.
@@ -46,18 +51,31 @@ impl Held {
         self.freshness
     }
 
-    /// What was signed.
+    /// When it was made, in seconds since the Unix epoch.
     #[must_use]
-    pub fn snapshot(&self) -> &Snapshot {
-        &self.snapshot
+    pub fn issued_at(&self) -> i64 {
+        self.issued_at
+    }
+
+    /// Hash of the newest audit event, in hex.
+    #[must_use]
+    pub fn audit_head(&self) -> &str {
+        &self.audit_head
+    }
+
+    /// The accounts into which anybody may log in.
+    #[must_use]
+    pub fn accounts(&self) -> &Accounts {
+        &self.accounts
     }
 
     /// Everything it says about this key of this account.
     #[must_use]
     pub fn lines(&self, account: &AccountName, key_type: &str, key_base64: &str) -> Lines {
-        let key = find_account(&self.snapshot.accounts, account.as_str())
-            .and_then(|account| find_key(&account.keys, key_type, key_base64));
-        let spans = key.map(render_all).unwrap_or_default();
+        let spans = match self.accounts.key(account.as_str(), key_type, key_base64) {
+            Ok(key) => key.as_ref().map(render_all).unwrap_or_default(),
+            Err(Damaged) => vec![UNREADABLE],
+        };
         Lines {
             tag: self.tag,
             spans,
@@ -75,22 +93,12 @@ impl Lines {
     }
 }
 
-/// Acceptance has sorted accounts by name.
-fn find_account<'a>(accounts: &'a [Account], name: &str) -> Option<&'a Account> {
-    let index = accounts
-        .binary_search_by(|entry| entry.name.as_str().cmp(name))
-        .ok()?;
-    accounts.get(index)
-}
-
-/// Acceptance has sorted keys by algorithm and body, as text.
-fn find_key<'a>(keys: &'a [AccountKey], algorithm: &str, blob: &str) -> Option<&'a AccountKey> {
-    let asked = (algorithm, blob);
-    let index = keys
-        .binary_search_by(|key| (key.algorithm.as_str(), key.blob.as_str()).cmp(&asked))
-        .ok()?;
-    keys.get(index)
-}
+/// What can't be read is no authoritative no.
+const UNREADABLE: Span = Span {
+    from: i64::MIN,
+    until: None,
+    line: None,
+};
 
 fn render_all(key: &AccountKey) -> Vec<Span> {
     key.segments

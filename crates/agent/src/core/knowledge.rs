@@ -62,6 +62,9 @@ pub enum Failure {
     /// A snapshot that may not be used.
     #[error("snapshot refused: {0}")]
     Unacceptable(#[from] Refusal),
+    /// An update that may not be used; the whole snapshot was asked for at once, and did not come.
+    #[error("update refused: {0}")]
+    Update(Refusal),
     /// A success, and nothing that says that it answers this question.
     #[error("nobody vouches for the answer: {0}")]
     Unvouched(#[from] HeartbeatError),
@@ -124,7 +127,7 @@ impl Knowledge {
     /// The newest time that the key server told. A refusal tells none, so it is taken to stand still.
     fn newest_time_s(&self) -> i64 {
         let told = self.confirmed.map(|confirmed| confirmed.server_time_s);
-        let issued = self.held.as_ref().map(|held| held.snapshot().issued_at);
+        let issued = self.held.as_ref().map(|held| held.issued_at());
         told.max(issued).unwrap_or(0)
     }
 }
