@@ -60,8 +60,9 @@ fn digest(asked: &Asked<'_>) -> [u8; 32] {
     digest.finalize().into()
 }
 
-/// Entries that are kept. Strangers' keys take room too, but what is asked for often stays.
-const MAX_ENTRIES: u64 = 16 * 1024;
+/// Entries that are kept: less than a mebibyte, for the logins of a busy minute. Strangers' keys take room too, but what is
+/// asked for often stays.
+const MAX_ENTRIES: u64 = 1024;
 
 #[cfg(test)]
 mod tests {

@@ -55,6 +55,16 @@ impl Breaker {
         pause
     }
 
+    /// A question that the key server held broke off: it is about to restart, perhaps, and so are the questions of all hosts.
+    /// They come back over some seconds; a login may ask before. Only the first time: whoever is not there then has failed.
+    pub fn lost(&mut self, now: Duration, jitter: u16) -> Duration {
+        if self.failures > 0 {
+            return self.failed(now, jitter);
+        }
+        self.failures = 1;
+        RECONNECT_SPREAD.mul_f64(f64::from(jitter) / f64::from(u16::MAX))
+    }
+
     /// The key server decided.
     pub fn succeeded(&mut self) {
         *self = Self::default();
@@ -75,6 +85,9 @@ impl Breaker {
 
 /// The pause after the first failure, at most.
 const FIRST_PAUSE: Duration = Duration::from_secs(2);
+
+/// Over how long hosts come back whose questions broke off. What they hold is fresh for longer.
+const RECONNECT_SPREAD: Duration = Duration::from_secs(5);
 
 /// The longest pause.
 pub const MAX_PAUSE: Duration = Duration::from_secs(30);
@@ -114,6 +127,18 @@ mod tests {
             let full = Duration::from_secs(seconds);
             assert_eq!(high.failed(NOW, u16::MAX), full);
             assert_eq!(low.failed(NOW, 0), full / 2);
+        }
+    }
+
+    #[test]
+    fn after_a_held_question_breaks_off_hosts_come_back_over_some_seconds_and_logins_ask_at_once() {
+        for (jitter, expected) in [(0, Duration::ZERO), (u16::MAX, RECONNECT_SPREAD)] {
+            let mut breaker = Breaker::default();
+            assert_eq!(breaker.lost(NOW, jitter), expected);
+            assert_eq!(breaker.permit(NOW), Permit::Ask);
+            let pause = breaker.lost(NOW, u16::MAX);
+            assert_eq!(pause, FIRST_PAUSE * 2, "the second time it has failed");
+            assert_eq!(breaker.permit(NOW), Permit::DontAsk);
         }
     }
 
