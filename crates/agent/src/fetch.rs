@@ -11,17 +11,24 @@ use std::time::Duration;
 use keyroster_api::heartbeat::{HEARTBEAT_HEADER, NONCE_HEADER, Nonce};
 use keyroster_api::paths::{HOST_CERTIFICATE, HOST_SNAPSHOT};
 use keyroster_api::snapshot::{CONTENT_TYPE, MAX_BYTES, Tag};
+use keyroster_api::update;
 use keyroster_edge::client::Answer;
 use keyroster_edge::{
     ClientError, ClientLimits, FetchError, HttpClient, RequestBuilder, http_client,
 };
 
+use tokio::time::Instant;
+
 use crate::config::MAX_WAIT_S;
-use crate::core::accept::{Authority, accept};
+use crate::core::accept::{Authority, Refusal, accept};
 use crate::core::heartbeat::Vouched;
+use crate::core::held::Held;
 use crate::core::knowledge::{Failure, Outcome};
+use crate::core::update::amend;
 use crate::random::nonce;
 use crate::state::Credential;
+use crate::state::journal::Change;
+use crate::state::recall::Document;
 
 /// Asks one key server in one host's name.
 #[derive(Debug)]
@@ -32,10 +39,12 @@ pub struct Fetcher {
 }
 
 /// What was asked: by what is held, and in which time.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Ask {
     /// What is held, if anything: the answer may then be "not modified".
-    pub held: Option<Tag>,
+    pub held: Option<Arc<Held>>,
+    /// In which form the answer may come.
+    pub form: Form,
     /// The highest that was ever seen.
     pub seen: Tag,
     /// How long the key server may hold the question until something changes.
@@ -44,13 +53,32 @@ pub struct Ask {
     pub total: Duration,
 }
 
-/// An outcome, and the signed document when there is a new one.
+impl Ask {
+    /// The media types that the answer may have.
+    fn accept(&self) -> String {
+        match (&self.held, self.form) {
+            (Some(_), Form::Any) => format!("{CONTENT_TYPE}, {}", update::CONTENT_TYPE),
+            _ => CONTENT_TYPE.to_owned(),
+        }
+    }
+}
+
+/// In which form an answer may come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// Whatever is shorter: the whole snapshot, or an update of what is held.
+    Any,
+    /// The whole snapshot.
+    Whole,
+}
+
+/// An outcome, and what was signed when that is new.
 #[derive(Debug)]
 pub struct Fetched {
     /// What it came to.
     pub outcome: Outcome,
     /// The bytes to keep.
-    pub document: Option<Vec<u8>>,
+    pub document: Option<Document>,
 }
 
 impl Fetcher {
@@ -75,46 +103,68 @@ impl Fetcher {
         })
     }
 
-    /// Asks.
+    /// Asks. When an update comes that can't be used, the whole snapshot is asked for at once, and once, within the same time.
     pub async fn fetch(&self, ask: Ask) -> Fetched {
-        self.try_fetch(ask)
-            .await
-            .unwrap_or_else(|failure| Outcome::Failed(failure).into())
+        let started = Instant::now();
+        let fetched = match self.ask(&ask).await {
+            Err(Failure::Update(refusal)) => {
+                tracing::error!(error = %refusal, "an update is refused; the whole snapshot is asked for");
+                let whole = Ask {
+                    // What is held may be what is wrong: "not modified" would be no answer.
+                    held: None,
+                    wait: None,
+                    total: ask.total.saturating_sub(started.elapsed()),
+                    ..ask
+                };
+                self.ask(&whole).await
+            }
+            fetched => fetched,
+        };
+        fetched.unwrap_or_else(|failure| Outcome::Failed(failure).into())
     }
 
-    async fn try_fetch(&self, ask: Ask) -> Result<Fetched, Failure> {
+    async fn ask(&self, ask: &Ask) -> Result<Fetched, Failure> {
         let nonce = nonce().ok_or_else(|| Failure::Transport(NO_NONCE.to_owned()))?;
         let answer = self
             .client
             .send(self.question(ask, nonce), MAX_BYTES)
             .await
             .map_err(|err| Failure::Transport(describe(&err)))?;
-        match answer.status.as_u16() {
-            200 if answer.media_type() == CONTENT_TYPE => {
-                let vouched = self.vouched(&answer, ask, nonce)?;
-                self.judge(answer.body.into(), ask, vouched).await
+        match (answer.status.as_u16(), &ask.held) {
+            (200, held) => {
+                let base = match (answer.media_type(), held) {
+                    (CONTENT_TYPE, _) => None,
+                    (update::CONTENT_TYPE, Some(held)) if ask.form == Form::Any => Some(held),
+                    (other, _) => return Err(Failure::NotASnapshot(other.to_owned())),
+                };
+                let judge = Judge {
+                    vouched: self.vouched(&answer, ask, nonce)?,
+                    authority: self.authority.clone(),
+                    base: base.map(Arc::clone),
+                    seen: ask.seen,
+                };
+                judge.away(answer.body.into()).await
             }
-            200 => Err(Failure::NotASnapshot(answer.media_type().to_owned())),
-            status @ 304 => {
-                let held = ask.held.ok_or(Failure::Status(status))?;
-                let server_time_s = self.vouched(&answer, ask, nonce)?.confirms(held)?;
+            (304, Some(held)) => {
+                let vouched = self.vouched(&answer, ask, nonce)?;
+                let server_time_s = vouched.confirms(held.tag())?;
                 Ok(Outcome::NotModified { server_time_s }.into())
             }
-            status @ (401 | 403 | 404 | 410) => Ok(Outcome::Refused { status }.into()),
-            status => Err(Failure::Status(status)),
+            (status @ (401 | 403 | 404 | 410), _) => Ok(Outcome::Refused { status }.into()),
+            (status, _) => Err(Failure::Status(status)),
         }
     }
 
-    fn question(&self, ask: Ask, nonce: Nonce) -> RequestBuilder {
+    fn question(&self, ask: &Ask, nonce: Nonce) -> RequestBuilder {
         let url = format!("{}{HOST_SNAPSHOT}", self.server);
         let mut request = self
             .client
             .request(http::Method::GET, &url)
-            .header(http::header::ACCEPT, CONTENT_TYPE)
+            .header(http::header::ACCEPT, ask.accept())
             .header(NONCE_HEADER, nonce.to_string())
             .timeout(ask.total);
-        if let Some(tag) = ask.held {
-            request = request.header(http::header::IF_NONE_MATCH, tag.to_header());
+        if let Some(held) = &ask.held {
+            request = request.header(http::header::IF_NONE_MATCH, held.tag().to_header());
         }
         if let Some(wait) = ask.wait {
             request = request.header(PREFER, format!("wait={}", wait.as_secs()));
@@ -122,34 +172,10 @@ impl Fetcher {
         request
     }
 
-    fn vouched(&self, answer: &Answer, ask: Ask, nonce: Nonce) -> Result<Vouched, Failure> {
+    fn vouched(&self, answer: &Answer, ask: &Ask, nonce: Nonce) -> Result<Vouched, Failure> {
         let header = answer.headers.get(HEARTBEAT_HEADER);
         let header = header.map(http::HeaderValue::as_bytes);
         Vouched::read(header, &self.authority, nonce, ask.seen)
-    }
-
-    /// Away from the thread that waits for sockets: a large snapshot takes a while to verify and to read.
-    async fn judge(
-        &self,
-        document: Vec<u8>,
-        ask: Ask,
-        vouched: Vouched,
-    ) -> Result<Fetched, Failure> {
-        let authority = self.authority.clone();
-        let judged = tokio::task::spawn_blocking(move || {
-            let held = accept(&document, &authority, ask.seen, vouched.server_time_s())?;
-            let server_time_s = vouched.confirms(held.tag())?;
-            Ok(Fetched {
-                outcome: Outcome::Accepted {
-                    held: Arc::new(held),
-                    server_time_s,
-                },
-                document: Some(document),
-            })
-        });
-        judged
-            .await
-            .unwrap_or_else(|err| Err(Failure::Transport(format!("can't judge the answer: {err}"))))
     }
 
     /// Asks for a new certificate with this request (PEM); the answer's body, if it is a success.
@@ -172,6 +198,62 @@ impl Fetcher {
             .await?
             .success()?;
         Ok(answer.body.into())
+    }
+}
+
+/// What a document is judged by.
+struct Judge {
+    vouched: Vouched,
+    authority: Authority,
+    /// What it changes; none when it is a whole snapshot.
+    base: Option<Arc<Held>>,
+    seen: Tag,
+}
+
+impl Judge {
+    /// Away from the thread that waits for sockets: a large snapshot takes a while to verify and to read.
+    async fn away(self, document: Vec<u8>) -> Result<Fetched, Failure> {
+        let judged = tokio::task::spawn_blocking(move || match &self.base {
+            None => self.snapshot(document),
+            Some(base) => self
+                .update(base, document)
+                .map_err(|failure| Failure::Update(Box::new(failure))),
+        });
+        judged
+            .await
+            .unwrap_or_else(|err| Err(Failure::Transport(format!("can't judge the answer: {err}"))))
+    }
+
+    fn snapshot(&self, document: Vec<u8>) -> Result<Fetched, Failure> {
+        let time_s = self.vouched.server_time_s();
+        let held = accept(&document, &self.authority, self.seen, time_s)?;
+        self.fetched(held, Document::Snapshot(document))
+    }
+
+    fn update(&self, base: &Held, document: Vec<u8>) -> Result<Fetched, Failure> {
+        if document.len() > update::MAX_BYTES {
+            let long = format!("it is longer than {} bytes", update::MAX_BYTES);
+            return Err(Refusal::Malformed(long).into());
+        }
+        let time_s = self.vouched.server_time_s();
+        let held = amend(&document, &self.authority, base, self.seen, time_s)?;
+        let change = Change {
+            from: base.tag().revision,
+            to: held.tag(),
+            document,
+        };
+        self.fetched(held, Document::Update(change))
+    }
+
+    fn fetched(&self, held: Held, document: Document) -> Result<Fetched, Failure> {
+        let server_time_s = self.vouched.confirms(held.tag())?;
+        Ok(Fetched {
+            outcome: Outcome::Accepted {
+                held: Arc::new(held),
+                server_time_s,
+            },
+            document: Some(document),
+        })
     }
 }
 

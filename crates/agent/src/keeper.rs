@@ -8,16 +8,19 @@ use std::time::Duration;
 use keyroster_roster::Freshness;
 
 use crate::core::knowledge::Knowledge;
+use crate::fetch::Form;
 use crate::shared::Shared;
-use crate::state::{StateDir, memory};
+use crate::state::recall::Document;
+use crate::state::{StateDir, journal, memory};
 
 /// What has still to be written.
 #[derive(Debug)]
 pub struct Keeper {
     dir: StateDir,
-    document: Option<Vec<u8>>,
+    document: Option<Document>,
     due: Due,
     kept_at: Option<Duration>,
+    form: Form,
 }
 
 /// How pressing it is.
@@ -34,6 +37,7 @@ impl Keeper {
     #[must_use]
     pub fn new(dir: StateDir) -> Self {
         Self {
+            form: form(&dir),
             dir,
             document: None,
             due: Due::Sometime,
@@ -47,13 +51,19 @@ impl Keeper {
         &self.dir
     }
 
-    /// Takes the signed bytes of a snapshot that was accepted.
-    pub fn take(&mut self, document: Vec<u8>) {
+    /// In which form the next change can be kept.
+    #[must_use]
+    pub fn form(&self) -> Form {
+        self.form
+    }
+
+    /// Takes the signed bytes of a snapshot or an update that was accepted.
+    pub fn take(&mut self, document: Document) {
         self.document = Some(document);
         self.due = Due::Now;
     }
 
-    /// Whether a snapshot was accepted that is not on disk yet.
+    /// Whether something was accepted that is not on disk yet.
     #[must_use]
     pub fn owes(&self) -> bool {
         self.document.is_some()
@@ -80,13 +90,15 @@ impl Keeper {
             return;
         }
         let saved = match self.lock().await {
-            Ok(Some(lock)) => memory::save(&self.dir, &known, self.document.as_deref(), &lock),
+            Ok(Some(lock)) => memory::save(&self.dir, &known, self.document.as_ref(), &lock),
             Ok(None) => return,
             Err(err) => Err(err),
         };
         match saved {
             Ok(()) => {
-                self.document = None;
+                if self.document.take().is_some() {
+                    self.form = form(&self.dir);
+                }
                 self.due = Due::Sometime;
                 self.kept_at = Some(now);
                 if shared.health(|health| health.disk.take()).is_some() {
@@ -114,6 +126,14 @@ impl Keeper {
         }
         tracing::warn!("another process holds the state directory's lock");
         Ok(None)
+    }
+}
+
+/// An update lengthens the journal, and a whole snapshot ends it.
+fn form(dir: &StateDir) -> Form {
+    match journal::is_full(dir) {
+        true => Form::Whole,
+        false => Form::Any,
     }
 }
 

@@ -15,10 +15,10 @@ use crate::core::knowledge::{Knowledge, Outcome};
 use crate::core::moment::Moment;
 use crate::core::resolver::{Answer, Asked, Effort, LineSource, Resolution, resolve};
 use crate::error::AgentError;
-use crate::fetch::{Ask, Fetched, Fetcher, LOGIN_TIMEOUT};
+use crate::fetch::{Ask, Fetched, Fetcher, Form, LOGIN_TIMEOUT};
 use crate::random::jitter;
 use crate::reply;
-use crate::state::{Credential, StateDir, files, memory};
+use crate::state::{Credential, StateDir, files, journal, memory};
 
 /// Answers the one request.
 ///
@@ -136,9 +136,12 @@ impl<'a> Once<'a> {
     fn ask(&self, known: Knowledge) -> Result<Knowledge, AgentError> {
         let fetcher = Fetcher::new(&self.credential, self.config.server.as_deref())?;
         let sent = self.clock.now();
-        let held = known.held.as_ref().map(|held| held.tag());
         let ask = Ask {
-            held,
+            held: known.held.clone(),
+            form: match journal::is_full(&self.dir) {
+                true => Form::Whole,
+                false => Form::Any,
+            },
             seen: known.seen,
             wait: None,
             total: LOGIN_TIMEOUT,
@@ -175,7 +178,7 @@ impl<'a> Once<'a> {
         };
         let saved = files::write_breaker(&self.dir, &breaker, &now).and_then(|()| match failed {
             true => Ok(()),
-            false => memory::save(&self.dir, known, fetched.document.as_deref(), &lock),
+            false => memory::save(&self.dir, known, fetched.document.as_ref(), &lock),
         });
         if let Err(err) = saved {
             tracing::error!(error = %err, "the answer can't be kept");

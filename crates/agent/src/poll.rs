@@ -110,7 +110,7 @@ impl Poller {
     /// One attempt.
     async fn attempt(&mut self, cause: Cause) {
         let asked = self.asked(cause);
-        let fetched = self.fetcher.fetch(asked.ask).await;
+        let fetched = self.fetcher.fetch(asked.ask.clone()).await;
         self.conclude(asked, fetched).await;
     }
 
@@ -119,7 +119,7 @@ impl Poller {
     async fn wait(&mut self, poked: &mut mpsc::Receiver<()>) {
         let asked = self.asked(Cause::Interval);
         let fetcher = Arc::clone(&self.fetcher);
-        let mut answer = std::pin::pin!(fetcher.fetch(asked.ask));
+        let mut answer = std::pin::pin!(fetcher.fetch(asked.ask.clone()));
         loop {
             tokio::select! {
                 fetched = &mut answer => return self.conclude(asked, fetched).await,
@@ -147,10 +147,10 @@ impl Poller {
             Cause::Interval => BACKGROUND_TIMEOUT + wait.unwrap_or_default(),
             Cause::Login => LOGIN_TIMEOUT,
         };
-        let held = known.held.as_ref().map(|held| held.tag());
         let ask = Ask {
             // What is named here counts as kept; the key server tells others so.
-            held: held.filter(|_| !self.keeper.owes()),
+            held: known.held.clone().filter(|_| !self.keeper.owes()),
+            form: self.keeper.form(),
             seen: known.seen,
             wait,
             total,
@@ -166,7 +166,7 @@ impl Poller {
     async fn conclude(&mut self, asked: Asked, fetched: Fetched) {
         let took = asked.started.elapsed();
         let before = self.shared.known();
-        let pause = self.learn(&before, fetched, &asked.sent);
+        let pause = self.learn(&before, fetched, &asked);
         self.shared.attempt_ended();
         self.keeper.keep(&self.shared, false).await;
         let tag = |known: &Knowledge| known.held.as_ref().map(|held| held.tag());
@@ -188,9 +188,9 @@ impl Poller {
         };
     }
 
-    fn learn(&mut self, known: &Knowledge, fetched: Fetched, sent: &Moment) -> Pause {
+    fn learn(&mut self, known: &Knowledge, fetched: Fetched, asked: &Asked) -> Pause {
         let Fetched { outcome, document } = fetched;
-        self.shared.learn(known.after(&outcome, sent));
+        self.shared.learn(known.after(&outcome, &asked.sent));
         report(known, &outcome);
         if let Outcome::Failed(failure) = &outcome {
             let failure = failure.to_string();
@@ -198,7 +198,11 @@ impl Poller {
             // A connection that is stuck would be stuck for the next attempt as well.
             self.reconnect();
             let now = self.shared.now().since_boot;
-            return Pause::Fixed(self.shared.breaker(|breaker| breaker.failed(now, jitter())));
+            let pause = self.shared.breaker(|breaker| match asked.ask.wait {
+                Some(_) => breaker.lost(now, jitter()),
+                None => breaker.failed(now, jitter()),
+            });
+            return Pause::Fixed(pause);
         }
         if let Some(document) = document {
             self.keeper.take(document);
@@ -281,9 +285,10 @@ fn report(before: &Knowledge, outcome: &Outcome) {
     }
 }
 
-/// Between three quarters of the interval and all of it, so that hosts that started together don't ask together.
+/// Between half of the interval and all of it, so that hosts that started together, or were sent away together, don't ask
+/// together.
 fn spread(interval: Duration) -> Duration {
-    interval.mul_f64(0.75 + 0.25 * f64::from(jitter()) / f64::from(u16::MAX))
+    interval.mul_f64(0.5 + 0.5 * f64::from(jitter()) / f64::from(u16::MAX))
 }
 
 /// How often a host asks that is out: it may have been let in again.

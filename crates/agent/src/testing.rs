@@ -180,6 +180,7 @@ pub(crate) fn update(from: &Snapshot, to: &Snapshot) -> Update {
         issued_at: to.issued_at,
         audit_head: to.audit_head.clone(),
         freshness: to.freshness,
+        end_sessions: to.end_sessions,
         accounts: changed
             .map(|name| of(to, name).unwrap_or_else(|| gone(name)))
             .collect(),

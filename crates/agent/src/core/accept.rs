@@ -98,6 +98,7 @@ pub fn believe(document: &[u8], authority: &Authority, time_s: i64) -> Result<He
         freshness: freshness(snapshot.freshness)?,
         issued_at: snapshot.issued_at,
         audit_head: snapshot.audit_head,
+        end_sessions: snapshot.end_sessions,
         accounts: snapshot.accounts,
     })
 }

@@ -15,6 +15,7 @@ pub struct Held {
     pub(super) freshness: Freshness,
     pub(super) issued_at: i64,
     pub(super) audit_head: String,
+    pub(super) end_sessions: bool,
     pub(super) accounts: Accounts,
 }
 
@@ -61,6 +62,12 @@ impl Held {
     #[must_use]
     pub fn audit_head(&self) -> &str {
         &self.audit_head
+    }
+
+    /// Whether sessions that were opened with a key end when the key is revoked.
+    #[must_use]
+    pub fn end_sessions(&self) -> bool {
+        self.end_sessions
     }
 
     /// The accounts into which anybody may log in.

@@ -59,12 +59,12 @@ pub enum Failure {
     /// A success that isn't a snapshot, for example a web page.
     #[error("the answer is not a snapshot but \"{0}\"")]
     NotASnapshot(String),
-    /// A snapshot that may not be used.
-    #[error("snapshot refused: {0}")]
+    /// A snapshot or an update that may not be used.
+    #[error("what came is refused: {0}")]
     Unacceptable(#[from] Refusal),
     /// An update that may not be used; the whole snapshot was asked for at once, and did not come.
-    #[error("update refused: {0}")]
-    Update(Refusal),
+    #[error("an update can't be used: {0}")]
+    Update(Box<Failure>),
     /// A success, and nothing that says that it answers this question.
     #[error("nobody vouches for the answer: {0}")]
     Unvouched(#[from] HeartbeatError),

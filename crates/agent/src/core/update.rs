@@ -47,6 +47,7 @@ pub fn amend(
         freshness: freshness(update.freshness)?,
         issued_at: update.issued_at,
         audit_head: update.audit_head,
+        end_sessions: update.end_sessions,
         accounts,
     })
 }

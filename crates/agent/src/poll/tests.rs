@@ -5,6 +5,7 @@ mod disk;
 mod freshness;
 mod heartbeats;
 mod renewal;
+mod updates;
 mod waiting;
 
 use keyroster_testkit::{CertificateKind, FakeKeyServer, TestCa};

@@ -163,7 +163,65 @@ impl StateDir {
         secrecy: Secrecy,
     ) -> Result<Option<Vec<u8>>, StateError> {
         let path = self.path_of(name);
-        let file = match openat(&self.dir, name, READ, Mode::empty()) {
+        let Some((file, stat)) = self.open_trusted(name, READ, secrecy)? else {
+            return Ok(None);
+        };
+        // Growing by doubling would take the double of a large snapshot.
+        let length = usize::try_from(stat.st_size).unwrap_or(0).min(cap);
+        let mut bytes = Vec::with_capacity(length.saturating_add(1));
+        let limit = u64::try_from(cap).unwrap_or(u64::MAX).saturating_add(1);
+        file.take(limit)
+            .read_to_end(&mut bytes)
+            .map_err(|err| io_failed("read", &path, err))?;
+        if bytes.len() > cap {
+            return Err(StateError::Corrupt {
+                path,
+                why: format!("it is longer than {cap} bytes"),
+            });
+        }
+        Ok(Some(bytes))
+    }
+
+    /// Opens a file to read it and to write to its end; it is made if it is missing.
+    ///
+    /// # Errors
+    /// When it is not a plain file of ours that only we can write.
+    pub fn open_own(&self, name: &str) -> Result<File, StateError> {
+        if let Some(file) = self.open_own_if_any(name)? {
+            return Ok(file);
+        }
+        let path = self.path_of(name);
+        let file = openat(&self.dir, name, CREATE, PRIVATE_FILE)
+            .map_err(|err| failed("make", &path, err))?;
+        self.give_to_owner(file.as_fd())
+            .map_err(|err| io_failed("own", &path, err))?;
+        Ok(File::from(file))
+    }
+
+    /// The same; none when there is no such file.
+    ///
+    /// # Errors
+    /// When it is not a plain file of ours that only we can write.
+    pub fn open_own_if_any(&self, name: &str) -> Result<Option<File>, StateError> {
+        let opened = self.open_trusted(name, UPDATE, Secrecy::Public)?;
+        Ok(opened.map(|(file, _)| file))
+    }
+
+    /// How long a file is, in bytes; none when there is no such file of ours.
+    #[must_use]
+    pub fn length_of(&self, name: &str) -> Option<u64> {
+        let (_, stat) = self.open_trusted(name, READ, Secrecy::Public).ok()??;
+        u64::try_from(stat.st_size).ok()
+    }
+
+    fn open_trusted(
+        &self,
+        name: &str,
+        flags: OFlags,
+        secrecy: Secrecy,
+    ) -> Result<Option<(File, Stat)>, StateError> {
+        let path = self.path_of(name);
+        let file = match openat(&self.dir, name, flags, Mode::empty()) {
             Ok(file) => file,
             Err(Errno::NOENT) => return Ok(None),
             Err(Errno::LOOP) => {
@@ -175,22 +233,10 @@ impl StateDir {
             Err(err) => return Err(failed("open", &path, err)),
         };
         let stat = fstat(&file).map_err(|err| failed("look at", &path, err))?;
-        if let Some(why) = self.distrust(&stat, secrecy) {
-            return Err(StateError::Untrusted { path, why });
+        match self.distrust(&stat, secrecy) {
+            Some(why) => Err(StateError::Untrusted { path, why }),
+            None => Ok(Some((File::from(file), stat))),
         }
-        let mut bytes = Vec::new();
-        let limit = u64::try_from(cap).unwrap_or(u64::MAX).saturating_add(1);
-        File::from(file)
-            .take(limit)
-            .read_to_end(&mut bytes)
-            .map_err(|err| io_failed("read", &path, err))?;
-        if bytes.len() > cap {
-            return Err(StateError::Corrupt {
-                path,
-                why: format!("it is longer than {cap} bytes"),
-            });
-        }
-        Ok(Some(bytes))
     }
 
     fn distrust(&self, stat: &Stat, secrecy: Secrecy) -> Option<&'static str> {
@@ -292,6 +338,11 @@ impl StateDir {
         &self.dir
     }
 
+    /// What to say when `action` on a file failed.
+    pub(super) fn failed(&self, action: &'static str, name: &str, err: io::Error) -> StateError {
+        io_failed(action, &self.path_of(name), err)
+    }
+
     /// The path of a file in it, for messages.
     #[must_use]
     pub fn path_of(&self, name: &str) -> PathBuf {
@@ -334,7 +385,12 @@ const READ: OFlags = OFlags::RDONLY
     .union(OFlags::NONBLOCK)
     .union(OFlags::CLOEXEC);
 
-const CREATE: OFlags = OFlags::WRONLY
+const UPDATE: OFlags = OFlags::RDWR
+    .union(OFlags::NOFOLLOW)
+    .union(OFlags::NONBLOCK)
+    .union(OFlags::CLOEXEC);
+
+const CREATE: OFlags = OFlags::RDWR
     .union(OFlags::CREATE)
     .union(OFlags::EXCL)
     .union(OFlags::NOFOLLOW)

@@ -15,6 +15,9 @@ use crate::state::dir::{Secrecy, StateDir, StateError};
 /// The signed document, as the key server sent it.
 pub const SNAPSHOT: &str = "snapshot";
 
+/// The signed updates since then, as the key server sent them.
+pub const JOURNAL: &str = "journal";
+
 /// The highest epoch and revision ever seen.
 pub const HIGH_WATER: &str = "high-water";
 

@@ -1,22 +1,25 @@
 //! What is known, from disk and back to it.
 //!
-//! The order of writing is chosen for a crash between any two steps: first the snapshot, then the high water, then who vouches
-//! for it. Whatever is missing then is a confirmation, never a bound. And when the disk takes no more, what is there
+//! The order of writing is chosen for a crash between any two steps: first the snapshot, or the update at the journal's end,
+//! then the high water, then who vouches for it. Whatever is missing then is a confirmation, never a bound. A journal that a new
+//! snapshot made old is removed after it; until then its records are seen to be old. A journal that ends too early leads to
+//! less than the high water says, and then nothing of it is used. And when the disk takes no more, what is there
 //! already must not look good after a restart, so the confirmation is taken away: removing works on a full disk.
 
 use std::sync::Arc;
 
 use keyroster_api::snapshot::{MAX_BYTES, Tag};
 
-use crate::core::accept::{Authority, Refusal, accept};
+use crate::core::accept::{Authority, Refusal, believe, not_back};
 use crate::core::held::Held;
 use crate::core::knowledge::Knowledge;
 use crate::core::moment::Moment;
 use crate::state::dir::{Lock, Secrecy, StateDir, StateError};
 use crate::state::files::{
-    self, SNAPSHOT, raise_high_water, read_confirmed, read_high_water, write_confirmed,
+    self, JOURNAL, SNAPSHOT, raise_high_water, read_confirmed, read_high_water, write_confirmed,
 };
-use crate::state::recall::{SmallFiles, Write, recall, removals, writes};
+use crate::state::journal;
+use crate::state::recall::{Document, SmallFiles, Write, recall, removals, writes};
 
 /// Something on the disk that was not used, and why; for the log.
 #[derive(Debug, thiserror::Error)]
@@ -27,6 +30,9 @@ pub enum Doubt {
     /// The snapshot was refused.
     #[error("the snapshot on disk is refused: {0}")]
     Snapshot(#[from] Refusal),
+    /// An update was refused, and those after it with it.
+    #[error("the journal on disk is refused: {0}")]
+    Journal(Refusal),
     /// The high water is gone: somebody removed it, for it was written at enrolment.
     #[error("the high water is missing; nothing is answered until the key server confirms it")]
     NoHighWater,
@@ -48,9 +54,11 @@ pub fn load(
         high_water: read_high_water(dir).unwrap_or_else(|err| note(&mut unread, err)),
         confirmed: read_confirmed(dir).unwrap_or_else(|err| note(&mut unread, err)),
     };
+    let mut journal = Vec::new();
     let (known, doubts) = recall(files, floor, now, |seen, time_s| {
-        load_snapshot(dir, authority, seen, time_s)
+        load_held(dir, authority, (seen, time_s), &mut journal)
     });
+    unread.extend(journal);
     unread.extend(doubts);
     (known, unread)
 }
@@ -60,32 +68,36 @@ fn note<T>(doubts: &mut Vec<Doubt>, err: StateError) -> Option<T> {
     None
 }
 
-fn load_snapshot(
+fn load_held(
     dir: &StateDir,
     authority: &Authority,
-    seen: Tag,
-    time_s: i64,
+    (seen, time_s): (Tag, i64),
+    doubts: &mut Vec<Doubt>,
 ) -> Result<Option<Arc<Held>>, Doubt> {
-    match dir.read(SNAPSHOT, MAX_BYTES, Secrecy::Public)? {
-        None => Ok(None),
-        Some(document) => Ok(Some(Arc::new(accept(&document, authority, seen, time_s)?))),
-    }
+    let Some(document) = dir.read(SNAPSHOT, MAX_BYTES, Secrecy::Public)? else {
+        return Ok(None);
+    };
+    let held = believe(&document, authority, time_s)?;
+    drop(document);
+    let held = journal::replay(dir, authority, held, time_s, doubts);
+    not_back(held.tag(), seen)?;
+    Ok(Some(Arc::new(held)))
 }
 
-/// Keeps what is known; `document` is the held snapshot's signed bytes when they are new.
+/// Keeps what is known; `document` is what was signed, when that is new.
 ///
 /// # Errors
 /// When something can't be written. What is on the disk is then such that a restart answers nothing unconfirmed.
 pub fn save(
     dir: &StateDir,
     known: &Knowledge,
-    document: Option<&[u8]>,
-    _lock: &Lock,
+    document: Option<&Document>,
+    lock: &Lock,
 ) -> Result<(), StateError> {
     let mut saved = Ok(());
     for write in writes(known, document, &small_files(dir)) {
         if saved.is_ok() || matches!(write, Write::HighWater(_)) {
-            let made = make(dir, &write);
+            let made = make(dir, &write, lock);
             // The first error is the one to tell.
             saved = saved.and(made);
         }
@@ -105,16 +117,18 @@ pub fn knows_more(dir: &StateDir, known: &Knowledge) -> bool {
     small_files(dir).know_more(known)
 }
 
-fn small_files(dir: &StateDir) -> SmallFiles {
+pub(super) fn small_files(dir: &StateDir) -> SmallFiles {
     SmallFiles {
         high_water: read_high_water(dir).ok().flatten(),
         confirmed: read_confirmed(dir).ok().flatten(),
     }
 }
 
-fn make(dir: &StateDir, write: &Write<'_>) -> Result<(), StateError> {
+pub(super) fn make(dir: &StateDir, write: &Write<'_>, lock: &Lock) -> Result<(), StateError> {
     match write {
         Write::Snapshot(document) => dir.write(SNAPSHOT, document),
+        Write::NoJournal => dir.remove(JOURNAL),
+        Write::Update(change) => journal::append(dir, change, lock),
         Write::HighWater(seen) => raise_high_water(dir, *seen),
         Write::Confirmed(file) => write_confirmed(dir, file),
     }

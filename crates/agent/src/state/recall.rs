@@ -11,6 +11,7 @@ use crate::core::held::Held;
 use crate::core::knowledge::Knowledge;
 use crate::core::moment::Moment;
 use crate::state::files::{CONFIRMED, ConfirmedFile, SNAPSHOT};
+use crate::state::journal::Change;
 use crate::state::memory::Doubt;
 
 /// The small files, each as far as it can be believed.
@@ -22,11 +23,24 @@ pub struct SmallFiles {
     pub confirmed: Option<ConfirmedFile>,
 }
 
+/// The signed bytes behind what was learnt last.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Document {
+    /// A whole snapshot.
+    Snapshot(Vec<u8>),
+    /// An update of what is on the disk.
+    Update(Change),
+}
+
 /// One writing. It is whole or it has not happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Write<'a> {
-    /// The signed document.
+    /// The signed snapshot.
     Snapshot(&'a [u8]),
+    /// No journal: its updates are older than the snapshot.
+    NoJournal,
+    /// A signed update, at the journal's end.
+    Update(&'a Change),
     /// The highest epoch and revision ever seen.
     HighWater(Tag),
     /// Who vouches for the snapshot, or refused the host.
@@ -80,21 +94,27 @@ pub fn recall(
     (known, doubts)
 }
 
-/// What is written to keep what is known, in this order; `document` is the held snapshot's signed bytes when they are new, and
-/// `there` is what other processes of this host left on the disk.
+/// What is written to keep what is known, in this order; `document` is what was signed, when that is new, and `there` is what
+/// other processes of this host left on the disk.
 ///
 /// Neither a newer state nor the answer to a later question is overwritten, but a refusal is written whatever is there. After
 /// one that fails only the high water is still written: though a snapshot could not be kept, it was seen.
 #[must_use]
 pub fn writes<'a>(
     known: &Knowledge,
-    document: Option<&'a [u8]>,
+    document: Option<&'a Document>,
     there: &SmallFiles,
 ) -> Vec<Write<'a>> {
     let mut writes = Vec::new();
     let newest = there.high_water.is_none_or(|seen| seen <= known.seen);
     if newest {
-        writes.extend(document.map(Write::Snapshot));
+        match document {
+            Some(Document::Snapshot(bytes)) => {
+                writes.extend([Write::Snapshot(bytes), Write::NoJournal]);
+            }
+            Some(Document::Update(change)) => writes.push(Write::Update(change)),
+            None => {}
+        }
         if there.high_water != Some(known.seen) {
             writes.push(Write::HighWater(known.seen));
         }

@@ -117,7 +117,7 @@ fn a_daemon_and_a_lookup_once_share_one_state_and_its_rules() {
 
 #[test]
 fn spoilt_state_is_not_used_and_not_fatal() {
-    for name in ["snapshot", "confirmed", "high-water", "breaker"] {
+    for name in ["snapshot", "journal", "confirmed", "high-water", "breaker"] {
         let host = Host::new(3600);
         assert_eq!(host.login_once(), found(Reason::Granted));
         let path = host.dir.path().join("state").join(name);

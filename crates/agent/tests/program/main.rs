@@ -3,3 +3,4 @@
 mod daemon;
 mod lookup_once;
 mod support;
+mod updates;

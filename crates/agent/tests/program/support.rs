@@ -14,9 +14,11 @@ use std::time::Duration;
 use keyroster_agent::state::credential::HostFile;
 use keyroster_agent::state::files::raise_high_water;
 use keyroster_agent::state::{Credential, StateDir};
+use keyroster_api::digest::Tree;
 use keyroster_api::freshness::{FreshnessBody, ModeText};
 use keyroster_api::signature::{Namespace, SnapshotKey};
 use keyroster_api::snapshot::{Account, AccountKey, CONTENT_TYPE, SCHEMA, Segment, Snapshot};
+use keyroster_api::update::{self, Update};
 use keyroster_testkit::{
     Behaviour, CertificateKind, FakeKeyServer, Program, RootDir, Running, TestCa, Voucher,
 };
@@ -205,6 +207,37 @@ pub fn serving(snapshot: &Snapshot) -> Behaviour {
         snapshot.epoch,
         snapshot.revision,
     ))
+}
+
+/// The answer with the update that leads from one snapshot to another in which there are no accounts.
+pub fn telling(from: &Snapshot, to: &Snapshot) -> Behaviour {
+    let gone = |account: &Account| Account {
+        name: account.name.clone(),
+        keys: Vec::new(),
+    };
+    let told = Update {
+        schema: SCHEMA,
+        host: to.host.clone(),
+        epoch: to.epoch,
+        from_revision: from.revision,
+        revision: to.revision,
+        issued_at: to.issued_at,
+        audit_head: to.audit_head.clone(),
+        freshness: to.freshness,
+        end_sessions: to.end_sessions,
+        accounts: from.accounts.iter().map(gone).collect(),
+        digest: Tree::of(&to.accounts).root().to_string(),
+    };
+    let key = SnapshotKey::from_seed(&[7; 32]).unwrap();
+    let body = key
+        .sign(Namespace::Update, &serde_json::to_vec(&told).unwrap())
+        .unwrap();
+    let answer = Behaviour::Answer {
+        status: 200,
+        headers: vec![format!("content-type: {}", update::CONTENT_TYPE)],
+        body,
+    };
+    answer.vouched(Voucher::new(key, HOST_ID, to.epoch, to.revision))
 }
 
 pub fn snapshot(revision: u64, max_staleness_s: u32) -> Snapshot {

@@ -35,6 +35,8 @@ fn by_name(accounts: Vec<Account>) -> Model {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
     #[test]
     fn accounts_after_changes_are_the_accounts_of_a_snapshot_read_anew(
         before in proptest::collection::vec(account(), 0..12),

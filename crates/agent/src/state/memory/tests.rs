@@ -44,7 +44,13 @@ impl Scene {
         };
         let known = Knowledge::nothing(tag(1, 1)).after(&outcome, &moment(BOOT, 100, 1_000_000));
         let lock = try_lock(&self.dir).unwrap().unwrap();
-        save(&self.dir, &known, Some(&document), &lock).unwrap();
+        save(
+            &self.dir,
+            &known,
+            Some(&Document::Snapshot(document)),
+            &lock,
+        )
+        .unwrap();
     }
 
     fn spoil(&self, name: &str, change: impl FnOnce(&mut Vec<u8>)) {
@@ -218,7 +224,8 @@ fn a_process_that_knows_less_does_not_overwrite_one_that_knows_more() {
     let (older, _) = scene.load();
     scene.keep(12);
     let lock = try_lock(&scene.dir).unwrap().unwrap();
-    save(&scene.dir, &older, Some(&sign(&snapshot(1, 10))), &lock).unwrap();
+    let document = Document::Snapshot(sign(&snapshot(1, 10)));
+    save(&scene.dir, &older, Some(&document), &lock).unwrap();
     let (known, doubts) = scene.load();
     assert_eq!(
         (known.held.unwrap().tag(), doubts),
