@@ -10,6 +10,7 @@ mod advisories;
 mod arrows;
 mod bench;
 mod build;
+mod chaos;
 mod demo;
 mod fault_matrix;
 mod files;

@@ -1,6 +1,6 @@
 //! The command line: one verb and its few flags.
 //!
-//! Parsed by hand. This program is compiled before anything else on a fresh machine, and six verbs need no library.
+//! Parsed by hand. This program is compiled before anything else on a fresh machine, and eight verbs need no library.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use keyroster_testkit::{Failure, Result};
 
 use crate::workspace::Profile;
-use crate::{advisories, bench, build, demo, fault_matrix, openapi, test};
+use crate::{advisories, bench, build, chaos, demo, fault_matrix, openapi, test};
 
 /// Does what the command line says, and tells how it went.
 pub fn main() -> ExitCode {
@@ -32,6 +32,8 @@ pub enum Verb {
     Demo(demo::Options),
     /// Measure it.
     Bench(bench::Options),
+    /// Kill everything, again and again.
+    Chaos(chaos::Options),
     /// Write docs/openapi.json anew.
     Openapi,
     /// Write docs/fault-matrix.md anew.
@@ -59,6 +61,9 @@ impl Verb {
                 quick: flags.take("--quick"),
                 json: flags.value("--json")?.map(PathBuf::from),
             }),
+            "chaos" => Self::Chaos(chaos::Options {
+                kills: flags.value("--kills")?,
+            }),
             "openapi" => Self::Openapi,
             "fault-matrix" => Self::FaultMatrix,
             "advisories" => Self::Advisories,
@@ -79,6 +84,7 @@ impl Verb {
             Self::Test => test::run(),
             Self::Demo(options) => demo::run(options),
             Self::Bench(options) => bench::run(&options),
+            Self::Chaos(options) => chaos::run(&options),
             Self::Openapi => openapi::run(),
             Self::FaultMatrix => fault_matrix::run(),
             Self::Advisories => advisories::run(),
@@ -134,6 +140,7 @@ cargo xtask build [--release]            build every program into target/dist/
 cargo xtask test                         format, lints, all tests on both databases and real sshd, docs
 cargo xtask demo [--keep]                a real login decided by the key server, step by step
 cargo xtask bench [--quick] [--json FILE]  what a lookup, a login and a snapshot cost, as ratios
+cargo xtask chaos [--kills N]            kill key servers, PostgreSQL and host agents, 500 times each
 cargo xtask openapi                      write docs/openapi.json from the code
 cargo xtask fault-matrix                 write docs/fault-matrix.md from the table of faults
 cargo xtask advisories                   ask the advisory database about the dependencies (needs the network)

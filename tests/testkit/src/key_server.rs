@@ -2,10 +2,12 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
 
 use tempfile::TempDir;
 
-use crate::{Failure, Finished, Program, Result, Running, free_port};
+use crate::{Failure, Finished, Program, Result, Running, finish, free_port};
 
 /// A key server of a test's own on a loopback port, initialised and running. Dropped, it is ended and its data removed.
 #[derive(Debug)]
@@ -41,6 +43,27 @@ impl KeyServer {
             listen: format!("127.0.0.1:{}", free_port()?),
             ca_fingerprint: word(&said, "SHA256:")?,
             token: word(&said, "krt_")?,
+            dir,
+        };
+        server.run()?;
+        server.log_in()?;
+        Ok(server)
+    }
+
+    /// A second key server on the same PostgreSQL database, with the same CA and snapshot key.
+    pub fn beside(&self) -> Result<Self> {
+        let dir = TempDir::new().map_err(|error| Failure::new(format!("no directory: {error}")))?;
+        let data = dir.path().join(DATA);
+        let copied = finish(
+            Command::new("cp").arg("-a").arg(self.data()).arg(&data),
+            COPY_LIMIT,
+        )?;
+        copied.success("cp")?;
+        let mut server = Self {
+            running: None,
+            listen: format!("127.0.0.1:{}", free_port()?),
+            ca_fingerprint: self.ca_fingerprint.clone(),
+            token: self.token.clone(),
             dir,
         };
         server.run()?;
@@ -168,3 +191,5 @@ fn word(text: &str, prefix: &str) -> Result<String> {
 }
 
 const DATA: &str = "data";
+/// The longest that copying a data directory may take.
+const COPY_LIMIT: Duration = Duration::from_secs(30);

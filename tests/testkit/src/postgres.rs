@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal, kill_process_group};
 use tempfile::TempDir;
 
 use crate::process::{finish, stop};
@@ -43,8 +43,32 @@ impl Postgres {
                 programs,
                 own: None,
             }),
-            Err(_) => Self::start_own(programs),
+            Err(_) => Self::start_own(programs, QUICK),
         }
+    }
+
+    /// A server of the caller's own that loses nothing which it has acknowledged when it is killed: for [`Postgres::kill`].
+    pub fn start_durable() -> Result<Self> {
+        Self::start_own(installed_programs()?, DURABLE)
+    }
+
+    /// Ends a server of the caller's own as a crash does: SIGKILL to all of its processes, nothing flushed.
+    pub fn kill(&mut self) -> Result {
+        let cluster = self.own.as_mut().ok_or_else(shared)?;
+        kill_group(&mut cluster.server)
+    }
+
+    /// Starts it again on the same port, and waits until it has recovered.
+    pub fn restart(&mut self) -> Result {
+        let (programs, port) = (self.programs.clone(), self.port);
+        let cluster = self.own.as_mut().ok_or_else(shared)?;
+        cluster.server = serve(
+            &programs,
+            &postgres_account()?,
+            (cluster.data.path(), cluster.settings),
+            port,
+        )?;
+        cluster.wait_until_ready(&programs, port)
     }
 
     /// Where it listens, without a database: what [`POSTGRES_URL_VARIABLE`] holds.
@@ -89,18 +113,15 @@ impl Postgres {
         finish(&mut command, TOOL_LIMIT)?.success("psql")
     }
 
-    fn start_own(programs: PathBuf) -> Result<Self> {
+    fn start_own(programs: PathBuf, settings: &'static [&'static str]) -> Result<Self> {
         require_root()?;
-        let owner = Account::find(SUPERUSER)?.ok_or_else(|| {
-            Failure::new(format!(
-                "no account \"{SUPERUSER}\"\nhint: apt-get install postgresql"
-            ))
-        })?;
+        let owner = postgres_account()?;
         let data = init(&programs, &owner)?;
         let port = free_port()?;
         let mut cluster = Cluster {
-            server: serve(&programs, &owner, data.path(), port)?,
+            server: serve(&programs, &owner, (data.path(), settings), port)?,
             data,
+            settings,
         };
         cluster.wait_until_ready(&programs, port)?;
         Ok(Self {
@@ -121,6 +142,7 @@ impl Postgres {
 struct Cluster {
     server: Child,
     data: TempDir,
+    settings: &'static [&'static str],
 }
 
 impl Cluster {
@@ -172,20 +194,53 @@ fn init(programs: &Path, owner: &Account) -> Result<TempDir> {
     Ok(data)
 }
 
-fn serve(programs: &Path, owner: &Account, data: &Path, port: u16) -> Result<Child> {
+fn postgres_account() -> Result<Account> {
+    Account::find(SUPERUSER)?.ok_or_else(|| {
+        Failure::new(format!(
+            "no account \"{SUPERUSER}\"\nhint: apt-get install postgresql"
+        ))
+    })
+}
+
+fn shared() -> Failure {
+    Failure::new("a PostgreSQL that others share is not to be killed")
+}
+
+/// Kills a server with all of its processes: it leads a process group of its own.
+fn kill_group(server: &mut Child) -> Result {
+    let group = i32::try_from(server.id()).ok().and_then(Pid::from_raw);
+    if let Some(group) = group {
+        let _ = kill_process_group(group, Signal::KILL);
+    }
+    server
+        .wait()
+        .map(drop)
+        .map_err(|error| Failure::new(format!("cannot wait for PostgreSQL: {error}")))
+}
+
+fn serve(
+    programs: &Path,
+    owner: &Account,
+    (data, settings): (&Path, &[&str]),
+    port: u16,
+) -> Result<Child> {
     let log_path = data.join(LOG_FILE);
-    let log =
-        fs::File::create(&log_path).map_err(|error| Failure::io("make", &log_path, &error))?;
+    let log = fs::File::options()
+        .create(true)
+        .append(true)
+        .open(&log_path)
+        .map_err(|error| Failure::io("make", &log_path, &error))?;
     let log_too = log
         .try_clone()
         .map_err(|error| Failure::io("open", &log_path, &error))?;
     let mut command = Command::new(programs.join("postgres"));
     command.uid(owner.uid).gid(owner.gid).current_dir("/");
+    command.process_group(0);
     command
         .arg("-D")
         .arg(data)
         .args(["-h", "127.0.0.1", "-p", &port.to_string()]);
-    for setting in SETTINGS {
+    for setting in COMMON.iter().chain(settings) {
         command.args(["-c", setting]);
     }
     command.stdin(Stdio::null()).stdout(log).stderr(log_too);
@@ -232,14 +287,17 @@ fn port_of(url: &str) -> Result<u16> {
 const SUPERUSER: &str = "postgres";
 const DEBIAN_VERSIONS: &str = "/usr/lib/postgresql";
 const LOG_FILE: &str = "server.log";
-/// Nothing here outlives the run, so nothing is made durable; many test processes connect at once.
-const SETTINGS: [&str; 5] = [
+/// Many test processes connect at once.
+const COMMON: [&str; 2] = ["max_connections=300", "unix_socket_directories="];
+/// Nothing outlives the run, so nothing is made durable.
+const QUICK: &[&str] = &[
     "fsync=off",
     "synchronous_commit=off",
     "full_page_writes=off",
-    "max_connections=300",
-    "unix_socket_directories=",
 ];
+/// What is acknowledged is in the system's hands, out of reach of whatever kills processes. The machine itself never fails
+/// here, so nothing is flushed to the disk.
+const DURABLE: &[&str] = &["fsync=off", "synchronous_commit=on"];
 /// The longest that initdb or the first start may take.
 const START_LIMIT: Duration = Duration::from_secs(60);
 /// The longest that a client program may take.
@@ -268,6 +326,23 @@ mod tests {
             postgres.query(&one, "select count(*) from seen").unwrap(),
             "0\n"
         );
+    }
+
+    #[test]
+    fn what_was_acknowledged_survives_a_kill_and_a_restart() {
+        let mut postgres = Postgres::start_durable().unwrap();
+        let database = postgres.fresh_database().unwrap();
+        postgres
+            .query(&database, "create table seen (n bigint)")
+            .unwrap();
+        for number in 0..3 {
+            let add = format!("insert into seen values ({number})");
+            postgres.query(&database, &add).unwrap();
+            postgres.kill().unwrap();
+            postgres.restart().unwrap();
+        }
+        let count = postgres.query(&database, "select count(*) from seen");
+        assert_eq!(count.unwrap(), "3\n");
     }
 
     #[test]
