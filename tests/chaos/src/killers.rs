@@ -38,7 +38,7 @@ fn spawn(
 }
 
 fn kill_server(scene: &Scene, number: u64, random: &mut Random) -> Result {
-    rest(random.pause(50, 400));
+    rest(random.pause(100, 1_200));
     let place = usize::try_from(number).unwrap_or(0) % scene.servers.len();
     let Some(server) = scene.servers.get(place) else {
         return Ok(());
@@ -51,7 +51,7 @@ fn kill_server(scene: &Scene, number: u64, random: &mut Random) -> Result {
 }
 
 fn kill_postgres(scene: &Scene, _number: u64, random: &mut Random) -> Result {
-    rest(random.pause(100, 900));
+    rest(random.pause(200, 1_800));
     let mut postgres = scene.postgres.lock().map_err(poisoned)?;
     postgres.kill()?;
     count(&scene.ledger.postgres_killed);
@@ -59,7 +59,7 @@ fn kill_postgres(scene: &Scene, _number: u64, random: &mut Random) -> Result {
 }
 
 fn kill_agent(scene: &Scene, number: u64, random: &mut Random) -> Result {
-    rest(random.pause(20, 300));
+    rest(random.pause(100, 1_000));
     let place = usize::try_from(number).unwrap_or(0) % scene.agents.len();
     let Some(agent) = scene.agents.get(place) else {
         return Ok(());
