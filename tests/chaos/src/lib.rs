@@ -75,7 +75,8 @@ pub struct Report {
 pub async fn run(plan: Plan) -> Result<Report, Box<dyn Error>> {
     keyroster_edge::install_provider();
     let scene = Arc::new(Scene::set().await?);
-    let writers = [0, 1].map(|lane| tokio::spawn(writers::write(Arc::clone(&scene), lane)));
+    let lane = |lane| tokio::spawn(writers::write(Arc::clone(&scene), lane));
+    let writers: Vec<_> = (0..writers::LANES).map(lane).collect();
     let logins = tokio::spawn(logins::log_in(Arc::clone(&scene)));
     let killed = killers::kill(&scene, plan).await;
     scene.stop.store(true, Ordering::Relaxed);

@@ -57,7 +57,7 @@ async fn revoke(scene: &Scene, key: u64, random: &mut Random) {
             let asked = admin.ask(Method::POST, &path, Some(&json!({}))).await;
             asked.map(|_| Fact::Revoked)
         } else {
-            let path = format!("{path}?wait=confirmed&timeout=3");
+            let path = format!("{path}?wait=confirmed&timeout=15");
             let asked = admin.ask(Method::POST, &path, Some(&json!({}))).await;
             asked.and_then(|body| read_receipt(&body))
         };
@@ -84,4 +84,4 @@ async fn pause(scene: &Scene, random: &mut Random) {
     tokio::time::sleep(random.pause(20, 200).min(Duration::from_secs(1))).await;
 }
 
-const LANES: u64 = 2;
+pub const LANES: u64 = 6;

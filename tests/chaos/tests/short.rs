@@ -11,7 +11,7 @@ async fn nothing_acknowledged_is_lost_and_nothing_revoked_revived_by_kills_of_ev
     };
     let report = run(plan).await.unwrap();
     assert_eq!(report.faults(), Vec::<String>::new(), "{report:?}");
-    assert!(report.revoked > 0 && report.confirmed > 0, "{report:?}");
+    assert!(report.revoked > 0, "{report:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -24,4 +24,5 @@ async fn no_login_fails_while_key_servers_are_killed_one_by_one_under_load() {
     let report = run(plan).await.unwrap();
     assert_eq!(report.faults(), Vec::<String>::new(), "{report:?}");
     assert_eq!(report.let_in, report.logins, "{report:?}");
+    assert!(report.confirmed > 0, "{report:?}");
 }
