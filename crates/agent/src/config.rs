@@ -26,6 +26,8 @@ pub struct Config {
     pub poll_interval_seconds: u32,
     /// Seconds for which the key server may hold a question until something changes; 0: it may not.
     pub wait_seconds: u32,
+    /// The key revocation list that sshd's `RevokedKeys` names; none is kept without it.
+    pub revoked_keys: Option<PathBuf>,
     /// Where log lines go.
     pub log: LogTarget,
     /// Syslog's socket.
@@ -93,6 +95,7 @@ impl Default for Config {
             lookup_users: vec![UserRef::Name(DEFAULT_LOOKUP_USER.to_owned())],
             poll_interval_seconds: DEFAULT_POLL_S,
             wait_seconds: MAX_WAIT_S,
+            revoked_keys: None,
             log: LogTarget::Syslog,
             log_socket: DEFAULT_LOG_SOCKET.into(),
         }
@@ -136,6 +139,13 @@ impl Config {
         }
         if !config.state_dir.is_absolute() || !config.socket.is_absolute() {
             return value("state-dir and socket are absolute paths");
+        }
+        if config
+            .revoked_keys
+            .as_ref()
+            .is_some_and(|path| !path.is_absolute() || path.file_name().is_none())
+        {
+            return value("revoked-keys is the absolute path of a file");
         }
         if config
             .server
@@ -257,6 +267,9 @@ mod tests {
             "poll-interval-seconds = 3601",
             "wait-seconds = 26",
             "log = \"file\"",
+            "revoked-keys = \"revoked.krl\"",
+            "revoked-keys = \"/\"",
+            "revoked-keys = true",
             "lookup-users = [-1]",
         ] {
             assert!(parse(text).is_err(), "{text}");

@@ -13,4 +13,5 @@ pub mod knowledge;
 pub mod moment;
 pub mod pace;
 pub mod resolver;
+pub mod revoked;
 pub mod update;

@@ -178,6 +178,20 @@ impl Fetcher {
         Vouched::read(header, &self.authority, nonce, ask.seen)
     }
 
+    /// Begins a question about something else.
+    pub fn get(&self, path: &str) -> RequestBuilder {
+        let url = format!("{}{path}", self.server);
+        self.client.request(http::Method::GET, &url)
+    }
+
+    /// Sends it; an answer of more than `cap` bytes is none.
+    ///
+    /// # Errors
+    /// When there was no answer.
+    pub async fn send(&self, request: RequestBuilder, cap: usize) -> Result<Answer, FetchError> {
+        self.client.send(request, cap).await
+    }
+
     /// Asks for a new certificate with this request (PEM); the answer's body, if it is a success.
     ///
     /// # Errors
@@ -266,7 +280,8 @@ impl From<Outcome> for Fetched {
     }
 }
 
-fn describe(err: &FetchError) -> String {
+/// What went wrong, in one line.
+pub(crate) fn describe(err: &FetchError) -> String {
     match err {
         FetchError::Transport { kind, detail } => format!("{kind} ({detail})"),
         FetchError::Status(_) => err.to_string(),
@@ -287,7 +302,7 @@ const READ_TIMEOUT: Duration = Duration::from_secs(MAX_WAIT_S as u64 + 5);
 const NO_NONCE: &str = "the system gives no randomness for a nonce";
 
 /// RFC 7240.
-const PREFER: &str = "prefer";
+pub(crate) const PREFER: &str = "prefer";
 
 /// What a renewal may take.
 const RENEWAL_TIMEOUT: Duration = Duration::from_secs(10);

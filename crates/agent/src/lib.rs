@@ -25,6 +25,7 @@ pub mod program;
 pub mod random;
 pub mod renew;
 pub mod reply;
+pub mod revoked;
 pub mod shared;
 pub mod socket;
 pub mod state;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
 use crate::config::Config;
@@ -24,6 +24,8 @@ pub struct Poller {
     config: Config,
     credential: Credential,
     fetcher: Arc<Fetcher>,
+    /// The same, for others that ask over its connection.
+    fetchers: watch::Sender<Arc<Fetcher>>,
     keeper: Keeper,
     renewal: renew::Schedule,
     /// Until the next question.
@@ -75,11 +77,24 @@ impl Poller {
             shared,
             config,
             credential,
+            fetchers: watch::Sender::new(Arc::clone(&fetcher)),
             fetcher,
             keeper,
             renewal: renew::Schedule::default(),
             pause: spread(poll_interval),
         })
+    }
+
+    /// The connection to the key server, whenever it is another one. Whoever asks beside the poller takes the newest for each
+    /// question: with the certificate before the newest it would soon be taken for a thief.
+    #[must_use]
+    pub fn fetchers(&self) -> watch::Receiver<Arc<Fetcher>> {
+        self.fetchers.subscribe()
+    }
+
+    fn connect(&mut self, fetcher: Fetcher) {
+        self.fetcher = Arc::new(fetcher);
+        self.fetchers.send_replace(Arc::clone(&self.fetcher));
     }
 
     /// Asks once, with a login's patience: what the daemon does before it says that it is ready.
@@ -220,7 +235,7 @@ impl Poller {
 
     fn reconnect(&mut self) {
         if let Ok(fetcher) = Fetcher::new(&self.credential, self.config.server.as_deref()) {
-            self.fetcher = Arc::new(fetcher);
+            self.connect(fetcher);
         }
     }
 
@@ -235,7 +250,8 @@ impl Poller {
         match renewed {
             Ok((credential, fetcher)) => {
                 tracing::info!("the host's certificate was renewed");
-                (self.credential, self.fetcher) = (credential, Arc::new(fetcher));
+                self.credential = credential;
+                self.connect(fetcher);
                 tell_lifetime(&self.shared, &self.credential);
                 self.renewal.succeeded();
                 self.shared.health(|health| health.renewal = None);
@@ -287,7 +303,7 @@ fn report(before: &Knowledge, outcome: &Outcome) {
 
 /// Between half of the interval and all of it, so that hosts that started together, or were sent away together, don't ask
 /// together.
-fn spread(interval: Duration) -> Duration {
+pub(crate) fn spread(interval: Duration) -> Duration {
     interval.mul_f64(0.5 + 0.5 * f64::from(jitter()) / f64::from(u16::MAX))
 }
 

@@ -7,6 +7,8 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use keyroster_api::revoked_keys::RevokedKeys;
+use keyroster_api::snapshot::Tag;
 use keyroster_wire::Question;
 use tokio::sync::{mpsc, watch};
 
@@ -39,6 +41,48 @@ pub struct Health {
     pub renewal: Option<String>,
     /// When the host's certificate ends, in seconds since the Unix epoch.
     pub certificate_until_s: Option<i64>,
+    /// The list of revoked keys; none where nobody needs it.
+    pub revoked_keys: Option<ListHealth>,
+}
+
+/// What status tells of the list of revoked keys.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ListHealth {
+    /// Which list is held.
+    pub tag: Option<Tag>,
+    /// How many keys are on it.
+    pub count: usize,
+    /// When the key server was asked that last vouched for it, on the boot clock.
+    pub confirmed: Option<Duration>,
+    /// Why the last question for it came to nothing; none when it did not.
+    pub fetch: Option<String>,
+    /// Why it is not on disk, or not where sshd reads it.
+    pub disk: Option<String>,
+}
+
+impl ListHealth {
+    /// Of this list, as it was found on the disk.
+    #[must_use]
+    pub fn of(list: Option<&RevokedKeys>) -> Self {
+        Self {
+            tag: list.map(RevokedKeys::tag),
+            count: list.map_or(0, |list| list.keys().len()),
+            ..Self::default()
+        }
+    }
+
+    /// Milliseconds since the key server last vouched for it, as far as this process knows.
+    #[must_use]
+    pub fn age_ms(&self, now: &Moment) -> Option<u64> {
+        let age = now.since_boot.saturating_sub(self.confirmed?);
+        u64::try_from(age.as_millis()).ok()
+    }
+
+    /// What is wrong: what lies nearer to sshd first.
+    #[must_use]
+    pub fn error(&self) -> Option<String> {
+        self.disk.clone().or_else(|| self.fetch.clone())
+    }
 }
 
 impl Shared {
@@ -87,6 +131,11 @@ impl Shared {
     /// Changes or reads the health.
     pub fn health<T>(&self, change: impl FnOnce(&mut Health) -> T) -> T {
         change(&mut self.health.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Changes or reads the health of the list of revoked keys.
+    pub fn list_health<T>(&self, change: impl FnOnce(&mut ListHealth) -> T) -> T {
+        self.health(|health| change(health.revoked_keys.get_or_insert_default()))
     }
 
     /// Answers a question; none when the account can have no grants.

@@ -13,7 +13,7 @@ use crate::core::freshness::{Age, Standing, standing};
 use crate::core::knowledge::Knowledge;
 use crate::core::moment::Moment;
 use crate::reply;
-use crate::shared::{Health, Shared};
+use crate::shared::{Health, ListHealth, Shared};
 use crate::state::Credential;
 
 /// Who the host is, for reports.
@@ -60,6 +60,16 @@ pub struct Report {
     pub audit_head: Option<String>,
     /// When the host's certificate ends, in seconds since the Unix epoch.
     pub certificate_until_s: Option<i64>,
+    /// How many revoked keys are known; none where nobody needs them.
+    pub revoked_keys: Option<usize>,
+    /// The epoch of the list of revoked keys.
+    pub revoked_keys_epoch: Option<u64>,
+    /// Its revision.
+    pub revoked_keys_revision: Option<u64>,
+    /// Milliseconds since the key server last vouched for it.
+    pub revoked_keys_age_ms: Option<u64>,
+    /// Why the list is out of date, or not where sshd reads it.
+    pub revoked_keys_error: Option<String>,
     /// Why the last question to the key server came to nothing.
     pub fetch_error: Option<String>,
     /// Why what is known is not on disk.
@@ -104,6 +114,11 @@ impl Report {
             accounts: None,
             audit_head: None,
             certificate_until_s: None,
+            revoked_keys: None,
+            revoked_keys_epoch: None,
+            revoked_keys_revision: None,
+            revoked_keys_age_ms: None,
+            revoked_keys_error: None,
             fetch_error: None,
             disk_error: None,
             renewal_error: None,
@@ -119,6 +134,7 @@ impl Report {
         let held = known.held.as_ref();
         let rules = held.map(|held| held.freshness());
         let none = Self::not_enrolled();
+        let list = health.revoked_keys.as_ref();
         Self {
             state: state(known, age),
             host_id: Some(identity.host_id.clone()),
@@ -133,6 +149,11 @@ impl Report {
             accounts: held.map(|held| held.accounts().len()),
             audit_head: held.map(|held| held.audit_head().to_owned()),
             certificate_until_s: health.certificate_until_s,
+            revoked_keys: list.map(|list| list.count),
+            revoked_keys_epoch: list.and_then(|list| Some(list.tag?.epoch.get())),
+            revoked_keys_revision: list.and_then(|list| Some(list.tag?.revision.get())),
+            revoked_keys_age_ms: list.and_then(|list| list.age_ms(now)),
+            revoked_keys_error: list.and_then(ListHealth::error),
             fetch_error: health.fetch.clone(),
             disk_error: health.disk.clone(),
             renewal_error: health.renewal.clone(),

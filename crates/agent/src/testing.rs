@@ -9,9 +9,11 @@ use std::time::Duration;
 
 use keyroster_api::digest::Tree;
 use keyroster_api::freshness::{FreshnessBody, ModeText};
+use keyroster_api::revoked_keys::RevokedKeys;
 use keyroster_api::signature::{Namespace, SnapshotKey};
 use keyroster_api::snapshot::{Account, AccountKey, SCHEMA, Segment, Snapshot, Tag};
 use keyroster_api::update::Update;
+use keyroster_keys::Fingerprints;
 use keyroster_roster::{Epoch, Revision};
 use keyroster_testkit::{Behaviour, TestCa, Voucher};
 use proptest::collection::vec;
@@ -81,6 +83,23 @@ pub(crate) fn authority() -> Authority {
         key: snapshot_key().public(),
         host_id: HOST_ID.to_owned(),
     }
+}
+
+/// Fingerprints whose every byte is the number.
+pub(crate) fn fingerprints(numbers: &[u8]) -> Fingerprints {
+    let mut numbers = numbers.to_vec();
+    numbers.sort_unstable();
+    let bytes: Vec<u8> = numbers
+        .into_iter()
+        .flat_map(|number| [number; 32])
+        .collect();
+    Fingerprints::from_bytes(&bytes).unwrap()
+}
+
+/// A list of revoked keys, which says that keys were last taken off it at the revision `delisted`.
+pub(crate) fn revoked_keys(at: Tag, delisted: u64, numbers: &[u8]) -> RevokedKeys {
+    let delisted = Revision::new(delisted).unwrap();
+    RevokedKeys::sign(&snapshot_key(), (at, delisted), 900, fingerprints(numbers)).unwrap()
 }
 
 /// One key that may log in as `deploy`.

@@ -69,6 +69,29 @@ pub fn write_krl(head: &KrlHead, revoked: &Fingerprints) -> Vec<u8> {
 /// # Errors
 /// When it is anything else.
 pub fn read_krl(bytes: &[u8]) -> Result<(KrlHead, Fingerprints), KrlError> {
+    let (head, mut rest) = read_head(bytes)?;
+    if rest.0.is_empty() {
+        return Ok((head, Fingerprints::default()));
+    }
+    if rest.take(1)? != [FINGERPRINT_SHA256] {
+        return Err(KrlError::Foreign);
+    }
+    let section = rest.string()?;
+    if !rest.0.is_empty() || section.is_empty() {
+        return Err(KrlError::Foreign);
+    }
+    Ok((head, fingerprints(section)?))
+}
+
+/// Reads what a list says about itself, whatever follows: who wrote it can be told even when it is damaged.
+///
+/// # Errors
+/// When that much of it can't be read.
+pub fn read_krl_head(bytes: &[u8]) -> Result<KrlHead, KrlError> {
+    read_head(bytes).map(|(head, _)| head)
+}
+
+fn read_head(bytes: &[u8]) -> Result<(KrlHead, Cursor<'_>), KrlError> {
     let mut rest = Cursor(bytes);
     if rest.take(MAGIC.len()).map_err(|_| KrlError::Magic)? != MAGIC {
         return Err(KrlError::Magic);
@@ -87,17 +110,7 @@ pub fn read_krl(bytes: &[u8]) -> Result<(KrlHead, Fingerprints), KrlError> {
         generated_at,
         comment,
     };
-    if rest.0.is_empty() {
-        return Ok((head, Fingerprints::default()));
-    }
-    if rest.take(1)? != [FINGERPRINT_SHA256] {
-        return Err(KrlError::Foreign);
-    }
-    let section = rest.string()?;
-    if !rest.0.is_empty() || section.is_empty() {
-        return Err(KrlError::Foreign);
-    }
-    Ok((head, fingerprints(section)?))
+    Ok((head, rest))
 }
 
 fn fingerprints(section: &[u8]) -> Result<Fingerprints, KrlError> {
@@ -216,6 +229,14 @@ mod tests {
             read_krl(&[bytes.as_slice(), b"\0"].concat()),
             Err(KrlError::Foreign)
         );
+    }
+
+    #[test]
+    fn a_damaged_list_still_tells_who_wrote_it() {
+        let bytes = write_krl(&head(), &set([1, 2, 3]));
+        assert_eq!(read_krl_head(&bytes[..bytes.len() - 1]), Ok(head()));
+        assert_eq!(read_krl_head(&bytes[..20]), Err(KrlError::Truncated));
+        assert_eq!(read_krl_head(b"ssh-ed25519 AAAA"), Err(KrlError::Magic));
     }
 
     #[test]

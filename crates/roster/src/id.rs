@@ -56,6 +56,9 @@ macro_rules! counter {
         pub struct $name(u64);
 
         impl $name {
+            /// The value before the first.
+            pub const ZERO: Self = Self(0);
+
             /// The highest value, which is the highest that both databases store.
             pub const MAX: Self = Self(i64::MAX.unsigned_abs());
 

@@ -27,6 +27,9 @@ pub const CONFIRMED: &str = "confirmed";
 /// The breaker of hosts without the daemon.
 pub const BREAKER: &str = "breaker";
 
+/// The newest list of revoked keys, as a signed document.
+pub const REVOKED_KEYS: &str = "revoked-keys";
+
 /// The lock of those who write the files above.
 pub const WRITERS: &str = "lock";
 
