@@ -243,7 +243,12 @@ mod tests {
             })
             .flat_map(|line| [line, "\n"])
             .collect();
-        assert_eq!(parse(&uncommented).unwrap(), expected);
+        // What is off by default has no default to tell.
+        let switched_on = Config {
+            revoked_keys: Some("/var/lib/keyroster-agent/revoked-keys.krl".into()),
+            ..expected
+        };
+        assert_eq!(parse(&uncommented).unwrap(), switched_on);
     }
 
     #[test]

@@ -34,6 +34,7 @@ pub struct HostBuilder<'a> {
     way: Way,
     chain: String,
     sshd_lines: String,
+    revoked_keys: bool,
 }
 
 impl Host {
@@ -46,6 +47,7 @@ impl Host {
             way: Way::Agent,
             chain: "agent".to_owned(),
             sshd_lines: String::new(),
+            revoked_keys: false,
         }
     }
 
@@ -145,6 +147,13 @@ impl HostBuilder<'_> {
         self
     }
 
+    /// Has the host agent keep the list of revoked keys that sshd reads, and sshd read keys from `DIR/home/ACCOUNT`.
+    #[must_use]
+    pub fn revoked_keys(mut self) -> Self {
+        self.revoked_keys = true;
+        self
+    }
+
     /// Enrols the host and starts everything.
     pub fn start(self) -> Result<Host> {
         let dir = RootDir::named("keyroster-test-e2e")?;
@@ -166,6 +175,7 @@ impl HostBuilder<'_> {
         };
         let sshd = Sshd::builder()
             .config(&self.sshd_lines)
+            .config(&self.files(&dir)?)
             .config(&self.key_command(&dir)?)
             .start()?;
         Ok(Host {
@@ -178,11 +188,15 @@ impl HostBuilder<'_> {
 
     fn write_configuration(&self, dir: &RootDir) -> Result {
         let path = dir.path().display();
+        let revoked_keys = match self.revoked_keys {
+            true => format!("revoked-keys = \"{path}/{STATE}/{KRL}\"\n"),
+            false => String::new(),
+        };
         dir.file(
             AGENT_CONFIG,
             format!(
                 "server = \"{}\"\nstate-dir = \"{path}/{STATE}\"\nsocket = \"{path}/{RUN}/agent.sock\"\n\
-                 poll-interval-seconds = 1\nlog = \"stderr\"\n",
+                 poll-interval-seconds = 1\nlog = \"stderr\"\n{revoked_keys}",
                 self.server.url()
             ),
             0o644,
@@ -223,6 +237,18 @@ impl HostBuilder<'_> {
         Ok(())
     }
 
+    /// Where sshd finds keys, and revoked ones, without asking anybody.
+    fn files(&self, dir: &RootDir) -> Result<String> {
+        if !self.revoked_keys {
+            return Ok(String::new());
+        }
+        dir.dir("home", 0o755)?;
+        let path = dir.path().display();
+        Ok(format!(
+            "RevokedKeys {path}/{STATE}/{KRL}\nAuthorizedKeysFile {path}/home/%u\n"
+        ))
+    }
+
     fn key_command(&self, dir: &RootDir) -> Result<String> {
         let lookup = install_lookup(dir)?;
         let user = match self.way {
@@ -251,6 +277,7 @@ fn start_agent(dir: &RootDir) -> Result<Running> {
 
 const AGENT_CONFIG: &str = "agent.toml";
 const STATE: &str = "state";
+const KRL: &str = "revoked-keys.krl";
 const RUN: &str = "run";
 /// The longest that a change on the key server may take to show in a login: many polls of one second.
 const CHANGE_LIMIT: Duration = Duration::from_secs(30);

@@ -36,7 +36,7 @@ pub struct KrlFile {
 /// What is in the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Found {
-    /// There is no file, or an empty one: sshd refuses every key.
+    /// There is no file, and sshd refuses every key; or an empty one, and it refuses none.
     Nothing,
     /// A list of ours.
     List(Tag, Fingerprints),
