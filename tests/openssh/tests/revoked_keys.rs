@@ -81,7 +81,14 @@ fn ssh_keygen_lists_what_was_written() {
     let said = said.success("ssh-keygen -Q -l").unwrap();
     assert!(said.contains("# KRL version 42"), "{said}");
     assert!(said.contains("# Comment: keyroster 1.42"), "{said}");
-    let hash = format!("hash: {}", key.fingerprint().unwrap());
+    // It prints the digest in hex.
+    let fingerprint = Fingerprint::parse(&key.fingerprint().unwrap()).unwrap();
+    let hex: String = fingerprint
+        .as_bytes()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    let hash = format!("hash: SHA256:{hex}\n");
     assert!(said.contains(&hash), "{said}");
 }
 
