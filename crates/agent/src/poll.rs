@@ -133,6 +133,10 @@ impl Poller {
     /// question has been answered; if not, it goes on, since it may be a large snapshot over a slow line.
     async fn wait(&mut self, poked: &mut mpsc::Receiver<()>) {
         let asked = self.asked(Cause::Interval);
+        if let Some(held) = asked.ask.held.clone() {
+            // While nothing happens: the first change on a large host is not to wait for it.
+            tokio::task::spawn_blocking(move || held.prepare());
+        }
         let fetcher = Arc::clone(&self.fetcher);
         let mut answer = std::pin::pin!(fetcher.fetch(asked.ask.clone()));
         loop {

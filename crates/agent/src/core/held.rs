@@ -76,6 +76,11 @@ impl Held {
         &self.accounts
     }
 
+    /// Makes what the first update needs and an answer does not. Again it costs nothing, after updates neither.
+    pub fn prepare(&self) {
+        let _ = self.accounts.digest();
+    }
+
     /// Everything it says about this key of this account.
     #[must_use]
     pub fn lines(&self, account: &AccountName, key_type: &str, key_base64: &str) -> Lines {
