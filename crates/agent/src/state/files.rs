@@ -1,11 +1,15 @@
 //! The files beside the snapshot: small, ours, and believed only as far as being wrong is safe.
+//!
+//! Each is a line of JSON and a line with its digest.
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use keyroster_api::snapshot::Tag;
 use keyroster_roster::{Epoch, Revision};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 
 use crate::core::breaker::Breaker;
 use crate::core::freshness::Confirmation;
@@ -191,11 +195,14 @@ fn read_json<T: DeserializeOwned>(dir: &StateDir, name: &str) -> Result<Option<T
     let Some(bytes) = dir.read(name, MAX_SMALL_BYTES, Secrecy::Public)? else {
         return Ok(None);
     };
-    let corrupt = |err: serde_json::Error| StateError::Corrupt {
+    let corrupt = |why: String| StateError::Corrupt {
         path: dir.path_of(name),
-        why: err.to_string(),
+        why,
     };
-    serde_json::from_slice(&bytes).map(Some).map_err(corrupt)
+    let json = checked(&bytes).ok_or_else(|| corrupt("its digest is another one".to_owned()))?;
+    serde_json::from_slice(json)
+        .map(Some)
+        .map_err(|err| corrupt(err.to_string()))
 }
 
 fn write_json(dir: &StateDir, name: &str, value: &impl Serialize) -> Result<(), StateError> {
@@ -203,10 +210,91 @@ fn write_json(dir: &StateDir, name: &str, value: &impl Serialize) -> Result<(), 
         path: dir.path_of(name),
         why: err.to_string(),
     })?;
+    let digest = digest(&bytes);
     bytes.push(b'\n');
+    bytes.extend_from_slice(digest.as_bytes());
     dir.write(name, &bytes)
+}
+
+/// The first of two lines, if the second is its digest. It keeps out no one who can write here, but a disk that forgets a bit:
+/// in a number that could make an old confirmation young.
+fn checked(bytes: &[u8]) -> Option<&[u8]> {
+    let end = bytes.iter().position(|byte| *byte == b'\n')?;
+    let (json, rest) = bytes.split_at_checked(end)?;
+    (rest.strip_prefix(b"\n")? == digest(json).as_bytes()).then_some(json)
+}
+
+/// SHA-256 in hex, and a newline.
+fn digest(bytes: &[u8]) -> String {
+    let digest = Sha256::digest(bytes);
+    let mut text = digest.iter().fold(String::new(), |mut text, byte| {
+        // Writing to a string never fails.
+        let _ = write!(text, "{byte:02x}");
+        text
+    });
+    text.push('\n');
+    text
 }
 
 fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{BOOT, moment, tag};
+
+    /// Flips each bit of the file in turn.
+    fn no_flipped_bit_is_believed<T: std::fmt::Debug>(
+        dir: &StateDir,
+        name: &str,
+        read: impl Fn() -> Result<Option<T>, StateError>,
+    ) {
+        let path = dir.path_of(name);
+        let whole = std::fs::read(&path).unwrap();
+        assert!(read().unwrap().is_some());
+        for bit in 0..whole.len() * 8 {
+            let mut flipped = whole.clone();
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            std::fs::write(&path, flipped).unwrap();
+            assert!(
+                matches!(read(), Err(StateError::Corrupt { .. })),
+                "bit {bit}"
+            );
+        }
+    }
+
+    fn scratch() -> (tempfile::TempDir, StateDir) {
+        let scratch = tempfile::tempdir().unwrap();
+        let dir = StateDir::create(&scratch.path().join("state")).unwrap();
+        (scratch, dir)
+    }
+
+    #[test]
+    fn a_high_water_with_a_flipped_bit_is_not_believed() {
+        let (_scratch, dir) = scratch();
+        raise_high_water(&dir, tag(1, 812)).unwrap();
+        no_flipped_bit_is_believed(&dir, HIGH_WATER, || read_high_water(&dir));
+    }
+
+    #[test]
+    fn a_confirmation_with_a_flipped_bit_is_not_believed() {
+        let (_scratch, dir) = scratch();
+        let confirmed = Confirmation::at(&moment(BOOT, 4000, 1_000_000), 1_000_000);
+        write_confirmed(
+            &dir,
+            &ConfirmedFile::new(&confirmed, Some(tag(1, 812)), None),
+        )
+        .unwrap();
+        no_flipped_bit_is_believed(&dir, CONFIRMED, || read_confirmed(&dir));
+    }
+
+    #[test]
+    fn a_file_without_its_digest_is_not_believed() {
+        let (_scratch, dir) = scratch();
+        dir.write(HIGH_WATER, b"{\"epoch\":1,\"revision\":812}\n")
+            .unwrap();
+        assert!(read_high_water(&dir).is_err());
+    }
 }
