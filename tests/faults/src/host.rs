@@ -6,7 +6,9 @@ use std::time::Duration;
 use keyroster_agent::core::freshness::Confirmation;
 use keyroster_agent::core::moment::BootId;
 use keyroster_agent::state::credential::HostFile;
-use keyroster_agent::state::files::{ConfirmedFile, SNAPSHOT, raise_high_water, write_confirmed};
+use keyroster_agent::state::files::{
+    ConfirmedFile, SNAPSHOT, raise_high_water, read_confirmed, read_high_water, write_confirmed,
+};
 use keyroster_agent::state::{Credential, StateDir};
 use keyroster_api::snapshot::{Snapshot, Tag};
 use keyroster_testkit::{ClientIdentity, Failure, Result};
@@ -67,6 +69,15 @@ pub(crate) fn hold(
     let confirmed = confirmation(age_s, clocks)?;
     let tag = Tag::from_header(&format!("\"{EPOCH}.{HELD_REVISION}\"")).ok();
     write_confirmed(&dir, &ConfirmedFile::new(&confirmed, tag, None)).map_err(failed)
+}
+
+/// Whether the key server's word has been kept: a newer snapshot, or that the host is out.
+pub(crate) fn has_heard(path: &Path) -> Result<bool> {
+    let dir = open(path)?;
+    let newer = read_high_water(&dir).map_err(failed)?;
+    let refused = read_confirmed(&dir).map_err(failed)?;
+    Ok(newer.is_some_and(|tag| tag.revision.get() > HELD_REVISION)
+        || refused.is_some_and(|confirmed| confirmed.refused.is_some()))
 }
 
 fn confirmation(age_s: u64, clocks: Clocks) -> Result<Confirmation> {

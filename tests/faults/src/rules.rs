@@ -13,6 +13,8 @@ pub enum Effect {
     Refused,
     /// The key server's word came through: a newer snapshot, in which one key is revoked.
     Decided,
+    /// The key server's word came through once, and is stale by now.
+    HeardOnce,
     /// The key server's word came through, and by now it lets nobody in.
     Ended,
     /// The machine was started again, and the key server decided nothing: what is held answers by its age, and is never fresh.
@@ -76,6 +78,11 @@ pub fn expected(effect: Effect, mode: Mode, held: Held, key: Key) -> Word {
         Effect::Rebooted if held == Held::Fresh => by_age(mode, Held::Stale, key),
         Effect::Rebooted => by_age(mode, held, key),
         Effect::Refused | Effect::Ended => Word::None,
+        Effect::HeardOnce => match (mode, key) {
+            (Mode::Strict, _) => Word::Unavailable,
+            (Mode::Grace | Mode::BreakGlass, Key::Granted) => Word::Found,
+            (Mode::Grace | Mode::BreakGlass, _) => Word::None,
+        },
         Effect::Decided if key == Key::Granted => Word::Found,
         Effect::Decided => Word::None,
         Effect::Unbelieved | Effect::NoAgent => Word::Unavailable,
@@ -115,10 +122,11 @@ fn by_age(mode: Mode, held: Held, key: Key) -> Word {
 mod tests {
     use super::*;
 
-    const EFFECTS: [Effect; 8] = [
+    const EFFECTS: [Effect; 9] = [
         Effect::Undecided,
         Effect::Refused,
         Effect::Decided,
+        Effect::HeardOnce,
         Effect::Ended,
         Effect::Rebooted,
         Effect::Unbelieved,

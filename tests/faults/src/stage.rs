@@ -3,7 +3,7 @@
 use std::any::Any;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use keyroster_api::snapshot::Snapshot;
 use keyroster_testkit::{
@@ -255,6 +255,11 @@ impl<'a> Stage<'a> {
         self.dir.file(name, text, 0o644)
     }
 
+    /// Whether `lookup-once` has kept what the key server says.
+    pub(crate) fn has_heard_directly(&self) -> Result<bool> {
+        host::has_heard(&self.dir.path().join(DIRECT_STATE))
+    }
+
     /// Starts the host agent, and waits until it answers or has ended.
     pub(crate) fn start(&mut self) -> Result {
         let config = self.write_config("agent.toml", STATE)?;
@@ -295,6 +300,14 @@ impl<'a> Stage<'a> {
         running.ok_or_else(|| Failure::new("the host agent was not started"))
     }
 
+    /// Lets a max staleness of one second pass: the one wait in which time itself is what is needed.
+    pub(crate) fn rest_until_stale(&self) -> Result {
+        let begun = Instant::now();
+        until("max staleness to pass", STALE_AFTER * 10, || {
+            Ok((begun.elapsed() >= STALE_AFTER).then_some(()))
+        })
+    }
+
     /// Ends the host agent as a crash would, and starts it again.
     pub(crate) fn restart(&mut self) -> Result {
         self.agent()?.kill()?;
@@ -311,5 +324,7 @@ const LARGE: u32 = 1000;
 const SHELL: &str = "/bin/sh";
 const UNSHARE: &str = "/usr/bin/unshare";
 const NSENTER: &str = "/usr/bin/nsenter";
+/// More than the shortest max staleness that there is.
+const STALE_AFTER: Duration = Duration::from_millis(1500);
 /// The longest that the host agent may take to listen: what it does before is reading the disk.
 const START_LIMIT: Duration = Duration::from_secs(30);

@@ -4,6 +4,7 @@ mod answers;
 mod certificates;
 mod disk;
 mod documents;
+mod heartbeats;
 mod machine;
 mod network;
 mod size;
@@ -27,6 +28,8 @@ pub enum Family {
     Certificates,
     /// It answers with a document that may not be used, or just so.
     Documents,
+    /// It answers with a heartbeat that vouches for nothing.
+    Heartbeats,
     /// The state directory.
     Disk,
     /// The machine and the host agent's process.
@@ -75,12 +78,13 @@ pub(crate) struct Script {
 
 impl Family {
     /// In the order of the table.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Network,
         Self::Answers,
         Self::Size,
         Self::Certificates,
         Self::Documents,
+        Self::Heartbeats,
         Self::Disk,
         Self::Machine,
     ];
@@ -94,6 +98,7 @@ impl Family {
             Self::Size => "It answers with too much",
             Self::Certificates => "Certificates",
             Self::Documents => "Signed documents",
+            Self::Heartbeats => "Heartbeats",
             Self::Disk => "The state directory",
             Self::Machine => "The machine and the host agent's process",
         }
@@ -106,6 +111,7 @@ impl Family {
             Self::Size => size::rows(),
             Self::Certificates => certificates::rows(),
             Self::Documents => documents::rows(),
+            Self::Heartbeats => heartbeats::rows(),
             Self::Disk => disk::rows(),
             Self::Machine => machine::rows(),
         }

@@ -15,6 +15,8 @@ use crate::stage::Stage;
 use crate::table::Fault;
 use crate::world::World;
 
+mod directly;
+
 /// One setting being tried.
 pub(crate) struct Trial<'a> {
     slot: &'a Slot,
@@ -25,9 +27,11 @@ pub(crate) struct Trial<'a> {
 }
 
 /// Whom to ask, and what it may say.
+#[derive(Clone, Copy)]
 struct Round<'a> {
     config: &'a Path,
     user: &'a Account,
+    keys: &'a [Key],
     right: &'a (dyn Fn(Key) -> Vec<Word> + Sync),
 }
 
@@ -95,6 +99,7 @@ impl<'a> Trial<'a> {
         let round = Round {
             config,
             user: &world.lookup,
+            keys: &Key::ALL,
             right: &|key| {
                 let heard = expected(effect, mode, held, key);
                 vec![before(effect, mode, held, key), heard, Word::Unavailable]
@@ -139,7 +144,7 @@ impl<'a> Trial<'a> {
             Effect::Refused => Some("refuses this host"),
             Effect::Decided | Effect::Ended => Some("new snapshot"),
             Effect::Unbelieved => Some("ready"),
-            Effect::NoAgent | Effect::Scarce => None,
+            Effect::HeardOnce | Effect::NoAgent | Effect::Scarce => None,
         };
         match usual {
             Some(line) => stage.agent()?.wait_for_line(line).map(drop),
@@ -154,6 +159,7 @@ impl<'a> Trial<'a> {
             &Round {
                 config,
                 user: &world.lookup,
+                keys: &Key::ALL,
                 right: &|key| {
                     let mut right = vec![expected(effect, mode, held, key)];
                     if may_fall_silent(effect) {
@@ -165,32 +171,9 @@ impl<'a> Trial<'a> {
         )
     }
 
-    /// The same host without its daemon: `lookup-once` on a state directory of its own. What is fresh is answered without
-    /// asking anybody.
-    fn ask_directly(&mut self, world: &World, stage: &Stage<'_>) -> Result {
-        if !self.fault.script.direct || stage.is_apart() {
-            return Ok(());
-        }
-        let config = self.slot.ask_directly(stage)?;
-        let (effect, mode, held) = (self.fault.effect, self.mode, self.held);
-        self.round(
-            world,
-            &Round {
-                config: &config,
-                user: &world.agent,
-                right: &|key| match held {
-                    Held::Fresh => vec![before(effect, mode, held, key)],
-                    _ => vec![expected(effect, mode, held, key)],
-                },
-            },
-        )
-    }
-
     fn round(&mut self, world: &World, round: &Round<'_>) -> Result {
-        for key in Key::ALL {
-            self.one(world, round, key)?;
-        }
-        Ok(())
+        let mut keys = round.keys.iter();
+        keys.try_for_each(|key| self.one(world, round, *key))
     }
 
     /// Asks until something is decided; whatever was decided stands.
@@ -294,7 +277,7 @@ const LOGIN_NOISE: Duration = Duration::from_secs(10);
 /// What an answer from memory takes at most, beyond the process.
 const FRESH_LIMIT: Duration = Duration::from_millis(50);
 /// Answers in each round of which the one in the middle counts, and how many rounds there are before it is called slow.
-const FRESH_ANSWERS: usize = 5;
+const FRESH_ANSWERS: usize = 3;
 const FRESH_ROUNDS: usize = 8;
 /// How often a host agent is restarted under load.
 const RESTARTS: usize = 3;

@@ -107,7 +107,7 @@ fn unreadable() -> Vec<Fault> {
                 flip(bytes, after(bytes, "\"revision\":") + 1)
             })
         })
-        .how("in the revision: it is higher than what is held"),
+        .how("in the revision"),
         Fault::met_by_daemon("host's certificate of zero length", NoAgent, |stage| {
             spoil(stage, "credential/cert.pem", |_| Vec::new())
         })

@@ -1,6 +1,6 @@
 //! The key server can't be reached, or not talked to.
 
-use keyroster_testkit::{Behaviour, CertificateKind, Result, until};
+use keyroster_testkit::{Behaviour, CertificateKind, Result};
 
 use crate::dns::{NAME, NameServer, Says};
 use crate::documents::{content_type, newer, sign};
@@ -123,11 +123,5 @@ fn half_open(stage: &mut Stage<'_>) -> Result {
 /// Until what was answered is stale: the question that the host agent has open by then is on a dead connection.
 fn idle(stage: &mut Stage<'_>) -> Result {
     stage.agent()?.wait_for_line("ready")?;
-    let ready = std::time::Instant::now();
-    until("max staleness to pass", IDLE * 10, || {
-        Ok((ready.elapsed() >= IDLE).then_some(()))
-    })
+    stage.rest_until_stale()
 }
-
-/// Longer than the max staleness of what was answered.
-const IDLE: std::time::Duration = std::time::Duration::from_millis(1500);

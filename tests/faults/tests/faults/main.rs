@@ -43,6 +43,11 @@ fn a_document_that_may_not_be_used_changes_nothing_and_a_sound_one_everything() 
 }
 
 #[test]
+fn an_answer_that_nobody_vouches_for_is_no_answer() {
+    every_cell_is_as_the_rules_have_it(Family::Heartbeats);
+}
+
+#[test]
 fn a_state_directory_that_can_not_be_believed_or_written_lets_nobody_in() {
     every_cell_is_as_the_rules_have_it(Family::Disk);
 }
