@@ -84,6 +84,15 @@ impl AuditEvent {
         bytes.extend(self.previous_hash.0);
         bytes
     }
+
+    /// The end of a log whose newest event this is.
+    #[must_use]
+    pub const fn head(&self) -> AuditHead {
+        AuditHead {
+            sequence: self.sequence,
+            hash: self.hash,
+        }
+    }
 }
 
 impl ChainCheck {
@@ -141,6 +150,12 @@ impl EventHash {
     #[must_use]
     pub const fn new(digest: [u8; HASH_BYTES]) -> Self {
         Self(digest)
+    }
+
+    /// The bytes.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; HASH_BYTES] {
+        &self.0
     }
 
     /// Reads 64 digits of lower-case hexadecimal.

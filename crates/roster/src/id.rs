@@ -117,6 +117,11 @@ counter! {
     Epoch, "epoch"
 }
 
+impl Epoch {
+    /// That of a roster which was never restored.
+    pub const FIRST: Self = Self(1);
+}
+
 /// Whether the text is 8-4-4-4-12 lower-case hexadecimal digits.
 fn is_uuid_text(text: &str) -> bool {
     text.len() == UUID_TEXT_BYTES

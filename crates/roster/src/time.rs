@@ -1,5 +1,7 @@
 use std::fmt;
 
+use crate::ModelError;
+
 /// A moment: whole seconds since the Unix epoch, UTC.
 ///
 /// Whole seconds because that is what sshd's `expiry-time`, both databases and a person agree on; nothing here reads a
@@ -16,6 +18,13 @@ impl Timestamp {
     /// Seconds since the Unix epoch.
     pub const fn as_unix(self) -> i64 {
         self.0
+    }
+
+    /// Reads what `Display` writes, for the years 0 to 9999.
+    pub fn parse(text: &str) -> Result<Self, ModelError> {
+        parse(text)
+            .filter(|moment| moment.to_string() == text)
+            .ok_or(ModelError::Id { what: "moment" })
     }
 
     /// The moment so many seconds later (earlier, if negative); stays at the end of the range instead of wrapping.
@@ -42,6 +51,22 @@ impl fmt::Display for Timestamp {
             second % 60
         )
     }
+}
+
+/// The moment that six numbers name, if they stand where `Display` writes them. Whether they are a date is for the caller.
+fn parse(text: &str) -> Option<Timestamp> {
+    let number = |from: usize, to: usize| text.get(from..to)?.parse::<i64>().ok();
+    let (year, month, day) = (number(0, 4)?, number(5, 7)?, number(8, 10)?);
+    let second_of_day = number(11, 13)? * 3600 + number(14, 16)? * 60 + number(17, 19)?;
+    let (year, month_from_march) = match month {
+        1 | 2 => (year - 1, month + 9),
+        _ => (year, month - 3),
+    };
+    let (cycle, year_of_cycle) = (year.div_euclid(400), year.rem_euclid(400));
+    let day_of_year = (153 * month_from_march + 2) / 5 + day - 1;
+    let day_of_cycle = year_of_cycle * 365 + year_of_cycle / 4 - year_of_cycle / 100 + day_of_year;
+    let days = cycle * DAYS_PER_400_YEARS + day_of_cycle - DAYS_FROM_YEAR_0_MARCH_TO_EPOCH;
+    Some(Timestamp(days * SECONDS_PER_DAY + second_of_day))
 }
 
 /// Year, month and day of a day counted from 1970-01-01, in the Gregorian calendar.
@@ -128,5 +153,27 @@ mod tests {
         assert_eq!(last.saturating_add(1), last);
         assert!(last.to_string().ends_with('Z'));
         assert!(Timestamp::from_unix(i64::MIN).to_string().ends_with('Z'));
+    }
+
+    #[test]
+    fn a_moment_is_read_as_it_is_written_and_in_no_other_way() {
+        for day in (-700_000..2_900_000).step_by(97) {
+            let moment =
+                Timestamp::from_unix(day * SECONDS_PER_DAY + day.rem_euclid(SECONDS_PER_DAY));
+            assert_eq!(Timestamp::parse(&moment.to_string()), Ok(moment));
+        }
+        for text in [
+            "",
+            "2026-11-21T08:34:56",
+            "2026-11-21T08:34:56z",
+            "2026-11-31T08:34:56Z",
+            "2026-13-01T00:00:00Z",
+            "2026-11-21T24:00:00Z",
+            "2026-11-21T08:34:56+00:00",
+            "+026-11-21T08:34:56Z",
+            "\u{e9}026-11-21T08:34:56Z",
+        ] {
+            assert!(Timestamp::parse(text).is_err(), "{text}");
+        }
     }
 }
