@@ -29,6 +29,8 @@ pub enum Action {
     HostRenewCertificate,
     /// A host used its new certificate, which ended the one before.
     HostRotateCertificate,
+    /// A host's certificate was taken that a restored roster knew nothing of.
+    HostAdoptCertificate,
     /// A host group was added.
     HostGroupAdd,
     /// What holds in a host group was changed.
@@ -51,11 +53,13 @@ pub enum Action {
     BearerTokenAdd,
     /// A bearer token was revoked.
     BearerTokenRevoke,
+    /// The roster was restored from a backup, and its epoch raised.
+    RosterRestore,
 }
 
 impl Action {
     /// Every action.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 26] = [
         Self::UserAdd,
         Self::UserSetState,
         Self::KeyAdd,
@@ -69,6 +73,7 @@ impl Action {
         Self::HostLock,
         Self::HostRenewCertificate,
         Self::HostRotateCertificate,
+        Self::HostAdoptCertificate,
         Self::HostGroupAdd,
         Self::HostGroupSet,
         Self::HostGroupAddHost,
@@ -80,6 +85,7 @@ impl Action {
         Self::EnrolmentTokenRefuse,
         Self::BearerTokenAdd,
         Self::BearerTokenRevoke,
+        Self::RosterRestore,
     ];
 
     /// The word for it.
@@ -99,6 +105,7 @@ impl Action {
             Self::HostLock => "host.lock",
             Self::HostRenewCertificate => "host.renew-certificate",
             Self::HostRotateCertificate => "host.rotate-certificate",
+            Self::HostAdoptCertificate => "host.adopt-certificate",
             Self::HostGroupAdd => "host-group.add",
             Self::HostGroupSet => "host-group.set",
             Self::HostGroupAddHost => "host-group.add-host",
@@ -110,6 +117,7 @@ impl Action {
             Self::EnrolmentTokenRefuse => "enrolment-token.refuse",
             Self::BearerTokenAdd => "token.add",
             Self::BearerTokenRevoke => "token.revoke",
+            Self::RosterRestore => "roster.restore",
         }
     }
 

@@ -11,6 +11,7 @@ use crate::StoreError;
 use crate::action::Action;
 use crate::db::{Record, Tx, statements, values};
 use crate::error::Object;
+use crate::journal::Weight;
 use crate::page::{Limit, Page};
 use crate::read::{Reader, Row};
 use crate::state::{self, RosterState};
@@ -42,6 +43,8 @@ pub(crate) struct Event {
     pub action: Action,
     pub object: String,
     pub detail: String,
+    /// What it is to the revocation journal.
+    pub weight: Weight,
 }
 
 impl Event {
@@ -50,6 +53,7 @@ impl Event {
             action,
             object: object.id(),
             detail: detail.to_string(),
+            weight: Weight::of(action, detail),
         }
     }
 }
@@ -133,7 +137,7 @@ pub(crate) async fn append(
     actor: &Actor,
     now: Timestamp,
     event: Event,
-) -> Result<AuditHead, StoreError> {
+) -> Result<AuditEvent, StoreError> {
     let mut event = AuditEvent {
         sequence: state.head.sequence.saturating_add(1),
         revision: state.revision,
@@ -160,12 +164,9 @@ pub(crate) async fn append(
         &hashes.1,
     ];
     tx.execute(APPEND, texts).await?;
-    let head = AuditHead {
-        sequence: event.sequence,
-        hash: event.hash,
-    };
+    let head = event.head();
     state::set_head(tx, head).await?;
-    Ok(head)
+    Ok(event)
 }
 
 /// What is shown to people must be what we wrote: a text that could drive a terminal was written by somebody else.
@@ -189,7 +190,7 @@ fn sha256(bytes: &[u8]) -> [u8; 32] {
 }
 
 #[derive(FromRow)]
-struct EventRow {
+pub(crate) struct EventRow {
     sequence: i64,
     revision: i64,
     occurred_at: i64,

@@ -14,7 +14,7 @@ use crate::page::{Limit, Page};
 use crate::read::{Reader, Row, moment};
 use crate::state::RosterState;
 use crate::token_hash::TokenHash;
-use crate::write::{Outcome, Writer};
+use crate::write::{Outcome, WriteTx, Writer};
 
 /// A bearer token, without its secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -171,13 +171,21 @@ impl Writer<'_> {
         if token.revoked_at.is_some() {
             return tx.unchanged().await;
         }
-        tx.execute(REVOKE, values![name, self.now]).await?;
+        tx.revoke_token_row(name).await?;
         self.written(
             tx,
             Event::new(Action::BearerTokenRevoke, &object, &json!({})),
             Marked::NO_HOST,
         )
         .await
+    }
+}
+
+impl WriteTx {
+    pub(crate) async fn revoke_token_row(&mut self, name: &Actor) -> Result<(), StoreError> {
+        self.execute(REVOKE, values![name, self.now])
+            .await
+            .map(drop)
     }
 }
 

@@ -5,6 +5,9 @@
 //! and storing must not lock itself out. From that use on, the old one is a copy in somebody's hand: its use locks the
 //! host. Only for [`OVERLAP_S`] seconds it is still let in, because a lookup may have read the files of the host a moment
 //! before the host agent exchanged them.
+//!
+//! A roster that was restored may have forgotten certificates that it issued. Such a one is signed all the same, and the host is not
+//! to blame: it is taken, once it is clear that it was issued before the restore.
 
 use keyroster_roster::{HostId, HostState, Timestamp};
 use serde_json::json;
@@ -27,6 +30,7 @@ pub struct HostCredential {
     generation: u64,
     issued: u64,
     previous: Option<(u64, Timestamp)>,
+    restored_at: Option<Timestamp>,
 }
 
 /// How a certificate stands that a host has shown.
@@ -40,6 +44,12 @@ pub enum Shown {
     Next,
     /// Its place was taken moments ago: let it in, but issue nothing to it.
     Overlapping,
+    /// The roster was restored then, and does not know it: if it was issued before, call [`Writer::adopt_certificate`], and let
+    /// it in; else treat it as superseded.
+    Ahead {
+        /// When the roster was restored.
+        restored_at: Timestamp,
+    },
     /// Its place was taken: call [`Writer::show_certificate`], which locks the host, and refuse it.
     Superseded,
     /// The host is removed: refuse it.
@@ -91,15 +101,20 @@ impl HostCredential {
         } else if self.previous.is_some_and(overlaps) {
             Shown::Overlapping
         } else {
-            Shown::Superseded
+            match self.restored_at.filter(|_| shown > self.issued) {
+                Some(restored_at) => Shown::Ahead { restored_at },
+                None => Shown::Superseded,
+            }
         }
     }
 }
 
 statements! {
-    GET = "select id, state, generation, issued_generation, previous_generation, rotated_at from hosts where id = $1";
+    GET = "select h.id, h.state, h.generation, h.issued_generation, h.previous_generation, h.rotated_at, s.restored_at \
+        from hosts h cross join roster_state s where h.id = $1 and s.id = 1";
     ROTATE = "update hosts set generation = $2, previous_generation = $3, rotated_at = $4 \
         where id = $1 and generation = $3";
+    ADOPT = "update hosts set generation = $2, issued_generation = $2, previous_generation = $3, rotated_at = $4 where id = $1";
     ISSUE = "update hosts set issued_generation = $2 where id = $1";
 }
 
@@ -127,7 +142,9 @@ impl Writer<'_> {
         match credential.judge(generation, self.now) {
             Shown::HostRemoved => Ok(Showing::HostGone),
             Shown::Current | Shown::Overlapping => Ok(Showing::Good),
-            Shown::Superseded => self.lock(tx, host, generation).await.map(Showing::Locked),
+            Shown::Superseded | Shown::Ahead { .. } => {
+                self.lock(tx, host, generation).await.map(Showing::Locked)
+            }
             Shown::Next => {
                 tx.rotate(host, &credential, self.now).await?;
                 let object = Object::Host(host.clone());
@@ -138,6 +155,34 @@ impl Writer<'_> {
                     .map(Showing::Rotated)
             }
         }
+    }
+
+    /// Takes a host's certificate that the restored roster does not know. The caller has seen that it was issued before the restore.
+    pub async fn adopt_certificate(
+        &self,
+        host: &HostId,
+        generation: u64,
+    ) -> Result<Showing, StoreError> {
+        let mut tx = self.begin().await?;
+        let credential = tx.read.host_credential(host).await?;
+        let judged =
+            credential.map(|credential| (credential.judge(generation, self.now), credential));
+        let Some((Shown::Ahead { .. }, known)) = judged else {
+            // Somebody was quicker.
+            drop(tx);
+            return self.show_certificate(host, generation).await;
+        };
+        let numbers = (generation.cast_signed(), known.generation.cast_signed());
+        tx.execute(ADOPT, values![host, numbers.0, numbers.1, self.now])
+            .await?;
+        let detail = json!({ "generation": generation, "known": known.issued });
+        let event = Event::new(
+            Action::HostAdoptCertificate,
+            &Object::Host(host.clone()),
+            &detail,
+        );
+        let state = self.commit(tx, event, Marked::NO_HOST).await?;
+        Ok(Showing::Rotated(state))
     }
 
     /// Gives a host the number of its next certificate. Sign it after this has returned: a number without a certificate
@@ -153,7 +198,7 @@ impl Writer<'_> {
         };
         match credential.judge(generation, self.now) {
             Shown::HostRemoved => return Ok(Renewal::HostGone),
-            Shown::Overlapping | Shown::Superseded => {
+            Shown::Overlapping | Shown::Superseded | Shown::Ahead { .. } => {
                 return self.lock(tx, host, generation).await.map(Renewal::Locked);
             }
             Shown::Next => tx.rotate(host, &credential, self.now).await?,
@@ -225,6 +270,7 @@ struct CredentialRow {
     issued_generation: i64,
     previous_generation: Option<i64>,
     rotated_at: Option<i64>,
+    restored_at: Option<i64>,
 }
 
 impl Record for CredentialRow {
@@ -240,6 +286,7 @@ impl Record for CredentialRow {
             generation: row.value("generation", u64::try_from(self.generation))?,
             issued: row.value("issued_generation", u64::try_from(self.issued_generation))?,
             previous: row.value("previous_generation", previous)?.zip(overlap_end),
+            restored_at: moment(self.restored_at),
         })
     }
 }
@@ -260,6 +307,7 @@ mod tests {
             generation: 7,
             issued: 9,
             previous,
+            restored_at: None,
         }
     }
 
@@ -282,6 +330,17 @@ mod tests {
             credential().judge(4, NOW.saturating_add(OVERLAP_S)),
             Shown::Superseded
         );
+    }
+
+    #[test]
+    fn a_number_above_all_that_were_issued_is_ahead_of_a_restored_roster_and_of_no_other() {
+        let restored = HostCredential {
+            restored_at: Some(NOW),
+            ..credential()
+        };
+        assert_eq!(restored.judge(10, NOW), Shown::Ahead { restored_at: NOW });
+        assert_eq!(restored.judge(8, NOW), Shown::Superseded);
+        assert_eq!(credential().judge(10, NOW), Shown::Superseded);
     }
 
     #[test]

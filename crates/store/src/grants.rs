@@ -96,20 +96,22 @@ impl Reader {
         Ok(Page::of(items, limit, |grant| grant.id.clone()))
     }
 
+    /// The grants for a group, or on a host group, revoked ones too.
+    pub(crate) async fn grants_of(&mut self, of: &GrantsOf<'_>) -> Result<Vec<Grant>, StoreError> {
+        let (statement, name) = match of {
+            GrantsOf::Group(name) => (OF_GROUP, *name),
+            GrantsOf::HostGroup(name) => (OF_HOST_GROUP, *name),
+        };
+        self.tx.all::<GrantRow>(statement, values![name]).await
+    }
+
     /// The ids of the grants that end with a group or host group, or the refusal to end one that denies.
     pub(crate) async fn ending_with(
         &mut self,
         of: &GrantsOf<'_>,
         object: &Object,
     ) -> Result<Vec<String>, StoreError> {
-        let grants = match of {
-            GrantsOf::Group(name) => self.tx.all::<GrantRow>(OF_GROUP, values![*name]).await?,
-            GrantsOf::HostGroup(name) => {
-                self.tx
-                    .all::<GrantRow>(OF_HOST_GROUP, values![*name])
-                    .await?
-            }
-        };
+        let grants = self.grants_of(of).await?;
         if grants
             .iter()
             .any(|grant| grant.effect == Effect::Deny && grant.state == GrantState::Active)
@@ -168,9 +170,10 @@ impl Writer<'_> {
         if let GrantState::Revoked { .. } = grant.state {
             return tx.unchanged().await;
         }
-        tx.execute(REVOKE, values![id, self.now]).await?;
+        tx.revoke_grant_row(id).await?;
         let marked = tx.mark((&grant.target).into(), Does::TakeAway).await?;
-        let detail = json!({ "reason": reason.map(Reason::as_str) });
+        let detail =
+            json!({ "effect": grant.effect.as_str(), "reason": reason.map(Reason::as_str) });
         self.written(
             tx,
             Event::new(Action::GrantRevoke, &object, &detail),
@@ -182,7 +185,7 @@ impl Writer<'_> {
 
 impl WriteTx {
     /// Refuses a grant between what is not there, or is there no more.
-    async fn check_ends(&mut self, grant: &Grant) -> Result<(), StoreError> {
+    pub(crate) async fn check_ends(&mut self, grant: &Grant) -> Result<(), StoreError> {
         match &grant.subject {
             Subject::User(name) => self.user_not_terminated(name).await.map(drop)?,
             Subject::Group(name) => self.group_object(name).await.map(drop)?,
@@ -193,7 +196,11 @@ impl WriteTx {
         }
     }
 
-    async fn insert(&mut self, grant: &Grant) -> Result<(), StoreError> {
+    pub(crate) async fn revoke_grant_row(&mut self, id: &GrantId) -> Result<(), StoreError> {
+        self.execute(REVOKE, values![id, self.now]).await.map(drop)
+    }
+
+    pub(crate) async fn insert(&mut self, grant: &Grant) -> Result<(), StoreError> {
         let (user, group) = subject(grant);
         let (host, host_group) = target(grant);
         let options = json!(grant.options.texts()).to_string();
@@ -239,7 +246,7 @@ fn target(grant: &Grant) -> (Option<&str>, Option<&str>) {
 }
 
 /// The whole grant, so that the audit log still tells it when its group has been deleted.
-fn detail(grant: &Grant) -> Json {
+pub(crate) fn detail(grant: &Grant) -> Json {
     let (user, group) = subject(grant);
     let (host, host_group) = target(grant);
     json!({

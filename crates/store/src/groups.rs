@@ -113,7 +113,7 @@ impl Writer<'_> {
         if tx.is_member(name, user).await? {
             return tx.unchanged().await;
         }
-        tx.execute(ADD_MEMBER, values![name, user]).await?;
+        tx.add_member_row(name, user).await?;
         let marked = tx.mark(Concerned::Group(name), Does::TakeAway).await?;
         self.written(
             tx,
@@ -143,7 +143,7 @@ impl Writer<'_> {
                 object: Object::User(user.clone()),
             });
         }
-        if tx.execute(REMOVE_MEMBER, values![name, user]).await? == 0 {
+        if tx.remove_member_row(name, user).await? == 0 {
             return tx.unchanged().await;
         }
         let marked = tx.mark(Concerned::Group(name), Does::TakeAway).await?;
@@ -180,6 +180,22 @@ impl Writer<'_> {
 }
 
 impl WriteTx {
+    pub(crate) async fn add_member_row(
+        &mut self,
+        name: &GroupName,
+        user: &UserName,
+    ) -> Result<u64, StoreError> {
+        self.execute(ADD_MEMBER, values![name, user]).await
+    }
+
+    pub(crate) async fn remove_member_row(
+        &mut self,
+        name: &GroupName,
+        user: &UserName,
+    ) -> Result<u64, StoreError> {
+        self.execute(REMOVE_MEMBER, values![name, user]).await
+    }
+
     /// A group that is there, by name.
     pub(crate) async fn group_object(&mut self, name: &GroupName) -> Result<Object, StoreError> {
         let object = Object::Group(name.clone());

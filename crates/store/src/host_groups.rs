@@ -202,7 +202,7 @@ impl Writer<'_> {
             });
         }
         tx.keep_freshness_of_host(host).await?;
-        if tx.execute(REMOVE_HOST, values![name, host]).await? == 0 {
+        if tx.remove_from_host_group(name, host).await? == 0 {
             return tx.unchanged().await;
         }
         let marked = tx.mark(Concerned::Host(host), Does::TakeAway).await?;
@@ -262,6 +262,14 @@ impl WriteTx {
             Some(_) => Ok(object),
             None => Err(StoreError::NotFound { object }),
         }
+    }
+
+    pub(crate) async fn remove_from_host_group(
+        &mut self,
+        name: &GroupName,
+        host: &HostId,
+    ) -> Result<u64, StoreError> {
+        self.execute(REMOVE_HOST, values![name, host]).await
     }
 
     pub(crate) async fn add_to_host_group(

@@ -21,6 +21,8 @@ use crate::write::{Outcome, WriteTx, Writer};
 statements! {
     ADD = "insert into hosts (id, name, state, enrolled_at, generation, issued_generation) \
         values ($1, $2, 'active', $3, 1, 1)";
+    ADD_REMOVED = "insert into hosts (id, name, state, enrolled_at, removed_at, generation, issued_generation) \
+        values ($1, $2, 'removed', $3, $3, 1, 1)";
     GET = "select id, name, state, enrolled_at from hosts where id = $1";
     GET_ACTIVE_BY_NAME = "select id, name, state, enrolled_at from hosts where name = $1 and state = 'active'";
     LIST = "select id, name, state, enrolled_at from hosts where id > $1 order by id limit $2";
@@ -135,6 +137,17 @@ impl WriteTx {
     ) -> Result<Marked, StoreError> {
         self.execute(ADD, values![id, name, self.now]).await?;
         self.mark(Concerned::Host(id), Does::OnlyGive).await
+    }
+
+    /// A host that is known to be out.
+    pub(crate) async fn add_removed_host_row(
+        &mut self,
+        id: &HostId,
+        name: &HostName,
+    ) -> Result<(), StoreError> {
+        self.execute(ADD_REMOVED, values![id, name, self.now])
+            .await
+            .map(drop)
     }
 
     pub(crate) async fn remove_host_row(&mut self, id: &HostId) -> Result<Marked, StoreError> {

@@ -13,8 +13,9 @@ use crate::db::{Record, statements, values};
 use crate::error::Object;
 use crate::page::{Limit, Page};
 use crate::read::{Reader, Row, moment};
+use crate::restore::{Ended, Found};
 use crate::state::RosterState;
-use crate::write::{Outcome, Writer};
+use crate::write::{Outcome, WriteTx, Writer};
 
 statements! {
     ADD = "insert into keys (fingerprint, user_name, algorithm, base64, label, added_at, expires_at, revoked_at) \
@@ -70,24 +71,7 @@ impl Writer<'_> {
         let mut tx = self.begin().await?;
         let object = Object::Key(key.fingerprint);
         tx.user_not_terminated(&key.user).await?;
-        match tx.read.key(&key.fingerprint).await? {
-            None => {}
-            Some(other) if other.user != key.user => {
-                return Err(StoreError::KeyOfAnotherUser {
-                    fingerprint: key.fingerprint,
-                });
-            }
-            Some(Key {
-                state: KeyState::Revoked { .. },
-                ..
-            }) => {
-                return Err(StoreError::Conflict {
-                    object,
-                    rule: "a revoked key never comes back",
-                });
-            }
-            Some(_) => return Err(StoreError::AlreadyExists { object }),
-        }
+        tx.is_new(key).await?;
         let revoked_at = revoked_at(key);
         let (fingerprint, algorithm) = (key.fingerprint.to_string(), key.blob.algorithm().as_str());
         let (base64, label) = (key.blob.base64(), key.label.as_str());
@@ -136,14 +120,50 @@ impl Writer<'_> {
         if let KeyState::Revoked { .. } = key.state {
             return tx.unchanged().await;
         }
-        tx.execute(REVOKE, values![&fingerprint.to_string(), self.now])
-            .await?;
-        tx.relist(&key.user).await?;
+        tx.revoke_key_row(fingerprint, &key.user).await?;
         let owner = Concerned::User(&key.user);
         let marked = tx.mark(owner, Does::TakeAway).await?;
         let detail = json!({ "reason": reason.map(Reason::as_str), "user": key.user.as_str() });
         self.written(tx, Event::new(Action::KeyRevoke, &object, &detail), marked)
             .await
+    }
+}
+
+impl WriteTx {
+    /// Refuses a key that is there, or that was there and was revoked.
+    async fn is_new(&mut self, key: &Key) -> Result<(), StoreError> {
+        let object = Object::Key(key.fingerprint);
+        let id = key.fingerprint.to_string();
+        match self.read.key(&key.fingerprint).await? {
+            None => match self.read.was_ended_before(Ended::Key, &id).await? {
+                Found::No => Ok(()),
+                Found::Yes => Err(StoreError::Conflict {
+                    object,
+                    rule: NEVER_BACK,
+                }),
+            },
+            Some(other) if other.user != key.user => Err(StoreError::KeyOfAnotherUser {
+                fingerprint: key.fingerprint,
+            }),
+            Some(Key {
+                state: KeyState::Revoked { .. },
+                ..
+            }) => Err(StoreError::Conflict {
+                object,
+                rule: NEVER_BACK,
+            }),
+            Some(_) => Err(StoreError::AlreadyExists { object }),
+        }
+    }
+
+    pub(crate) async fn revoke_key_row(
+        &mut self,
+        fingerprint: &Fingerprint,
+        user: &UserName,
+    ) -> Result<(), StoreError> {
+        let id = fingerprint.to_string();
+        self.execute(REVOKE, values![&id, self.now]).await?;
+        self.relist(user).await
     }
 }
 
@@ -188,3 +208,5 @@ impl Record for KeyRow {
         })
     }
 }
+
+const NEVER_BACK: &str = "a revoked key never comes back";

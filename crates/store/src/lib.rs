@@ -10,6 +10,7 @@
 
 mod action;
 mod audit;
+mod backup;
 mod bearer_tokens;
 mod certificates;
 mod changes;
@@ -22,6 +23,7 @@ mod grants;
 mod groups;
 mod host_groups;
 mod hosts;
+mod journal;
 mod keys;
 mod location;
 mod migrate;
@@ -29,6 +31,7 @@ mod page;
 mod postgres;
 mod read;
 mod receipt;
+mod restore;
 mod revoked_keys;
 mod slice;
 mod sqlite;
@@ -48,10 +51,12 @@ pub use enrolment_tokens::{Enrolment, EnrolmentTokenRecord, TokenRefusal};
 pub use error::{Object, StoreError};
 pub use grants::GrantFilter;
 pub use host_groups::HostGroupWithHosts;
+pub use journal::{Damage, Journal, JournalError, JournalHealth, JournalRecord, Told};
 pub use location::{Location, LocationError, PostgresUrl};
 pub use page::{Limit, LimitError, MAX_PAGE_ITEMS, Page};
 pub use read::Reader;
 pub use receipt::HostReceipt;
+pub use restore::{Redone, RestoreMode, Restored};
 pub use revoked_keys::RevokedKeysState;
 pub use slice::HostSlice;
 pub use state::RosterState;
@@ -72,9 +77,11 @@ fn every_statement() -> impl Iterator<Item = db::Statement> {
         groups::STATEMENTS,
         host_groups::STATEMENTS,
         hosts::STATEMENTS,
+        journal::feed::STATEMENTS,
         keys::STATEMENTS,
         receipt::STATEMENTS,
         revoked_keys::STATEMENTS,
+        restore::STATEMENTS,
         slice::STATEMENTS,
         state::STATEMENTS,
         users::STATEMENTS,

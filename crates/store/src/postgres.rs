@@ -39,7 +39,11 @@ pub(crate) async fn connect(url: &PostgresUrl) -> Result<Pools<Postgres>, StoreE
         .await
         .map_err(|error| classify("connect", error))?;
     let readers = pool(READERS).connect_lazy_with(options);
-    Ok(Pools { writer, readers })
+    Ok(Pools {
+        writer,
+        readers,
+        journal: None,
+    })
 }
 
 /// Begins to listen, on a connection of its own: it is always busy.

@@ -4,6 +4,8 @@
 //! terminated. Each key carries the revision with which it came to be on the list, and the roster carries when the list last
 //! changed: so the list is read without a look at the other keys, what was added since some revision likewise, and a write
 //! that leaves the list as it was is known to do so.
+//!
+//! Keys that were revoked in a roster whose place a restored one took are on it too, also where the restored one does not have them.
 
 use keyroster_keys::{Fingerprint, Fingerprints, UserName};
 use keyroster_roster::{Epoch, Revision};
@@ -49,7 +51,8 @@ macro_rules! ended {
 
 statements! {
     GET = "select epoch, revision, list_revision, delisted_revision from roster_state where id = 1";
-    READ = "select fingerprint from keys where listed_revision > $1";
+    READ = "select fingerprint from keys where listed_revision > $1 \
+        union select id from ended_before where kind = 'key' and revision > $1";
     LIST = concat!("update keys as k set listed_revision = $2 where ", keys_of!("null"), " and ", ended!());
     DELIST = concat!("update keys as k set listed_revision = null where ", keys_of!("not null"), " and not ", ended!());
     CHANGED = "update roster_state set list_revision = revision where id = 1";

@@ -9,9 +9,9 @@ use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 use std::time::Duration;
 
-use sqlx::ConnectOptions;
 use sqlx::pool::PoolOptions;
 use sqlx::sqlite::{Sqlite, SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
+use sqlx::{ConnectOptions, Connection};
 
 use crate::StoreError;
 use crate::location::LocationError;
@@ -82,7 +82,57 @@ pub(crate) async fn connect(path: &Path) -> Result<Pools<Sqlite>, StoreError> {
         .await
         .map_err(|error| crate::error::classify("connect", error))?;
     let readers = pool(READERS).connect_lazy_with(options.pragma("query_only", "on"));
-    Ok(Pools { writer, readers })
+    Ok(Pools {
+        writer,
+        readers,
+        journal: None,
+    })
+}
+
+/// Copies a roster as it stands at one moment, also while a key server writes to it. The copy is one file, with nothing beside
+/// it that belongs to it.
+pub(crate) async fn copy(from: &Path, to: &Path, as_it_is: ReadOnly) -> Result<(), StoreError> {
+    create_file(to)?;
+    let options = SqliteConnectOptions::new()
+        .filename(from)
+        .create_if_missing(false)
+        .read_only(as_it_is == ReadOnly::Yes)
+        .busy_timeout(BUSY_TIMEOUT)
+        .pragma("trusted_schema", "off")
+        .disable_statement_logging();
+    let failed = |doing| move |error| crate::error::classify(doing, error);
+    let mut connection = options.connect().await.map_err(failed("connect"))?;
+    let target = to.to_string_lossy().into_owned();
+    sqlx::query("vacuum into $1")
+        .bind(target)
+        .execute(&mut connection)
+        .await
+        .map_err(failed("copy the roster"))?;
+    connection.close().await.map_err(failed("close"))?;
+    let synced = fs::File::open(to).and_then(|file| file.sync_all());
+    synced.map_err(|error| {
+        StoreError::from(LocationError::File {
+            path: to.to_owned(),
+            what: error.to_string(),
+        })
+    })
+}
+
+/// What SQLite itself finds wrong with a file; nothing if it is sound.
+pub(crate) async fn check(pools: &Pools<Sqlite>) -> Result<Option<String>, StoreError> {
+    let (found,): (String,) = sqlx::query_as("pragma integrity_check(1)")
+        .fetch_one(&pools.readers)
+        .await
+        .map_err(|error| crate::error::classify("check the file", error))?;
+    Ok(Some(found).filter(|found| found != "ok"))
+}
+
+/// Whether a file that is copied may be written to: a database in use has companion files that each reader keeps in order,
+/// and a backup may lie where nothing can be written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ReadOnly {
+    Yes,
+    No,
 }
 
 const FILE_MODE: u32 = 0o600;

@@ -10,6 +10,7 @@ use keyroster_roster::{Actor, Timestamp};
 
 use crate::db::{Tx, dispatch};
 use crate::error::{Object, classify};
+use crate::journal::Journal;
 use crate::location::Location;
 use crate::read::Reader;
 use crate::state::RosterState;
@@ -29,6 +30,8 @@ pub enum Store {
 pub struct Pools<D: Database> {
     pub(crate) writer: Pool<D>,
     pub(crate) readers: Pool<D>,
+    /// What is written beside them.
+    pub(crate) journal: Option<Journal>,
 }
 
 impl Store {
@@ -74,6 +77,19 @@ impl Store {
         store.state().await?;
         store.check_statements().await?;
         Ok(store)
+    }
+
+    /// The same store, which keeps a revocation journal from now on.
+    #[must_use]
+    pub fn with_journal(mut self, journal: Journal) -> Self {
+        dispatch!(&mut self, pools => pools.journal = Some(journal));
+        self
+    }
+
+    /// The revocation journal that it keeps.
+    #[must_use]
+    pub fn journal(&self) -> Option<&Journal> {
+        dispatch!(self, pools => pools.journal.as_ref())
     }
 
     /// Begins to read: everything that the reader returns is of one moment. Readers never wait for writers.
@@ -186,6 +202,7 @@ impl<D: Database> Clone for Pools<D> {
         Self {
             writer: self.writer.clone(),
             readers: self.readers.clone(),
+            journal: self.journal.clone(),
         }
     }
 }

@@ -13,6 +13,7 @@ use crate::db::{Record, statements, values};
 use crate::error::Object;
 use crate::page::{Limit, Page};
 use crate::read::{Reader, Row};
+use crate::restore::{Ended, Found};
 use crate::state::RosterState;
 use crate::write::{Outcome, WriteTx, Writer};
 
@@ -48,13 +49,22 @@ impl Writer<'_> {
     /// Adds a user as it is given.
     ///
     /// # Errors
-    /// [`StoreError::AlreadyExists`]; for a service, [`StoreError::NotFound`] and [`StoreError::Conflict`] about its owner,
+    /// [`StoreError::AlreadyExists`]; [`StoreError::Conflict`] for one who was terminated before a restore; for a service, [`StoreError::NotFound`] and [`StoreError::Conflict`] about its owner,
     /// who must be a person and not terminated.
     pub async fn add_user(&self, user: &User) -> Result<RosterState, StoreError> {
         let mut tx = self.begin().await?;
         let object = Object::User(user.name.clone());
         if tx.read.user(&user.name).await?.is_some() {
             return Err(StoreError::AlreadyExists { object });
+        }
+        if tx
+            .read
+            .was_ended_before(Ended::User, user.name.as_str())
+            .await?
+            == Found::Yes
+        {
+            let rule = "a user of that name was terminated before the roster was restored";
+            return Err(StoreError::Conflict { object, rule });
         }
         let owner = match &user.kind {
             UserKind::Person => None,
@@ -116,8 +126,7 @@ impl Writer<'_> {
                 rule: "a terminated user stays terminated",
             });
         }
-        tx.execute(SET_STATE, values![name, state.as_str()]).await?;
-        tx.relist(name).await?;
+        tx.set_user_state_row(name, state).await?;
         let does = match state {
             UserState::Active => Does::OnlyGive,
             UserState::Suspended | UserState::Terminated => Does::TakeAway,
@@ -138,6 +147,16 @@ impl Writer<'_> {
 }
 
 impl WriteTx {
+    pub(crate) async fn set_user_state_row(
+        &mut self,
+        name: &UserName,
+        state: UserState,
+    ) -> Result<(), StoreError> {
+        let values = values![name, state.as_str()];
+        self.execute(SET_STATE, values).await?;
+        self.relist(name).await
+    }
+
     /// A user whom something can still be given to.
     pub(crate) async fn user_not_terminated(
         &mut self,

@@ -12,6 +12,7 @@ use crate::StoreError;
 use crate::audit::{self, Event};
 use crate::concerned::Marked;
 use crate::db::{Statement, Tx, Value};
+use crate::journal::When;
 use crate::postgres;
 use crate::read::Reader;
 use crate::state::{self, RosterState};
@@ -64,12 +65,16 @@ impl Writer<'_> {
         event: Event,
         _marked: Marked,
     ) -> Result<RosterState, StoreError> {
-        let revision = tx.revision();
-        let head = audit::append(&mut tx.read.tx, &tx.state, &self.actor, self.now, event).await?;
+        let weight = event.weight;
+        let event = audit::append(&mut tx.read.tx, &tx.state, &self.actor, self.now, event).await?;
         if let Tx::Postgres(tx) = &mut tx.read.tx {
-            postgres::notify(tx, revision).await?;
+            postgres::notify(tx, event.revision).await?;
+        }
+        if let (When::Always, Some(journal)) = (weight.before(), self.store.journal()) {
+            journal.intend(tx.state.epoch, &event).await;
         }
         tx.read.tx.commit().await?;
+        let head = event.head();
         Ok(RosterState { head, ..tx.state })
     }
 
@@ -111,6 +116,27 @@ impl WriteTx {
         values: &[Value<'_>],
     ) -> Result<u64, StoreError> {
         self.read.tx.execute(statement, values).await
+    }
+
+    /// Adds an event; for the next one in the same transaction the revision is [raised again](Self::raise_again).
+    pub async fn record(&mut self, actor: &Actor, event: Event) -> Result<(), StoreError> {
+        audit::append(&mut self.read.tx, &self.state, actor, self.now, event)
+            .await
+            .map(drop)
+    }
+
+    pub async fn raise_again(&mut self) -> Result<(), StoreError> {
+        self.state = state::raise(&mut self.read.tx).await?;
+        Ok(())
+    }
+
+    /// Commits what was recorded. For a restore alone: what it does stands in the revocation journal already.
+    pub async fn commit_recorded(mut self) -> Result<(), StoreError> {
+        let revision = self.revision();
+        if let Tx::Postgres(tx) = &mut self.read.tx {
+            postgres::notify(tx, revision).await?;
+        }
+        self.read.tx.commit().await
     }
 
     /// Gives up, because there is nothing to change.

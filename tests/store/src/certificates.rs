@@ -79,6 +79,29 @@ on_both! {
         assert!(matches!(show(&fixture, 7).await, Showing::Locked(_)));
     }
 
+    async fn a_certificate_that_a_restored_roster_forgot_is_taken_and_older_ones_lock_the_host(fixture: Fixture) {
+        with_host(&fixture).await;
+        fixture.back_up().await;
+        assert_eq!(renew(&fixture, 1).await, 2);
+        assert_eq!(renew(&fixture, 2).await, 3);
+        let fixture = fixture.bring_back().await;
+        fixture.restore_from(Vec::new()).await;
+        let adopted = fixture.write().adopt_certificate(&host_id(1), 2).await.unwrap();
+        assert_eq!(adopted, Showing::Rotated(fixture.state().await));
+        assert_eq!(fixture.last_event().await.0, Action::HostAdoptCertificate);
+        let adopted = fixture.write().adopt_certificate(&host_id(1), 3).await.unwrap();
+        assert!(matches!(adopted, Showing::Rotated(_)));
+        assert_eq!(renew(&fixture, 3).await, 4, "numbers go on above it");
+        let stolen = fixture.write_at(NOW.saturating_add(OVERLAP_S)).show_certificate(&host_id(1), 1).await;
+        assert!(matches!(stolen.unwrap(), Showing::Locked(_)));
+    }
+
+    async fn a_number_above_all_is_taken_from_no_roster_that_was_never_restored(fixture: Fixture) {
+        with_host(&fixture).await;
+        let shown = fixture.write().adopt_certificate(&host_id(1), 7).await.unwrap();
+        assert!(matches!(shown, Showing::Locked(_)));
+    }
+
     async fn a_good_certificate_writes_nothing_and_a_host_that_is_not_there_has_none(fixture: Fixture) {
         with_host(&fixture).await;
         let before = fixture.state().await;

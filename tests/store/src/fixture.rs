@@ -1,7 +1,12 @@
 //! A store in a database of the test's own, and a hand that reaches behind it.
 
 use keyroster_roster::{Actor, AuditEvent, Timestamp};
-use keyroster_store::{Action, AuditVerdict, Limit, Location, RosterState, Store, Writer};
+use keyroster_store::{
+    Action, AuditVerdict, Damage, Journal, JournalRecord, Limit, Location, RestoreMode, Restored,
+    RosterState, Store, Told, Writer,
+};
+use std::path::PathBuf;
+
 use keyroster_testkit::Postgres;
 use sqlx::{AssertSqlSafe, Connection, PgConnection, SqliteConnection};
 use tempfile::TempDir;
@@ -13,13 +18,14 @@ pub struct Fixture {
     /// Where it lies.
     pub location: Location,
     url: String,
-    _place: Place,
+    place: Place,
+    files: TempDir,
 }
 
 /// What ends with the fixture.
 enum Place {
     Directory(#[expect(dead_code, reason = "held until it is dropped")] TempDir),
-    Server(#[expect(dead_code, reason = "held until it is dropped")] Postgres),
+    Server(Postgres),
 }
 
 impl Fixture {
@@ -43,8 +49,62 @@ impl Fixture {
             store,
             location,
             url,
-            _place: place,
+            place,
+            files: tempfile::tempdir().unwrap(),
         }
+    }
+
+    /// The same, with a revocation journal.
+    pub fn with_journal(mut self) -> Self {
+        let journal = Journal::at(&self.journal_path());
+        self.store = self.store.with_journal(journal);
+        self
+    }
+
+    pub fn journal_path(&self) -> PathBuf {
+        self.files.path().join("revocations.journal")
+    }
+
+    /// What the journal says, to its end.
+    pub async fn journal(&self) -> JournalRecord {
+        let told = self.store.tell_journal().await.unwrap();
+        assert_eq!(told, Told::Everything { set_aside: None });
+        JournalRecord::read(&self.journal_path(), Damage::Refuse).unwrap()
+    }
+
+    /// Backs the roster up, each database with its own means.
+    pub async fn back_up(&self) {
+        let file = self.files.path().join("backup");
+        match (&self.location, &self.place) {
+            (Location::Sqlite(path), _) => Store::back_up(path, &file).await.unwrap(),
+            (_, Place::Server(server)) => server.dump(&self.url, &file).unwrap(),
+            (_, Place::Directory(_)) => unreachable!("a PostgreSQL database has a server"),
+        }
+    }
+
+    /// Puts the backup in the roster's place behind the store's back, and opens the roster again.
+    pub async fn bring_back(mut self) -> Self {
+        let journal = self.store.journal().is_some();
+        self.store.close().await;
+        let file = self.files.path().join("backup");
+        match (&self.location, &self.place) {
+            (Location::Sqlite(path), _) => drop(std::fs::copy(file, path).unwrap()),
+            (_, Place::Server(server)) => server.restore(&self.url, &file).unwrap(),
+            (_, Place::Directory(_)) => unreachable!("a PostgreSQL database has a server"),
+        }
+        self.store = self.another_store().await;
+        if journal { self.with_journal() } else { self }
+    }
+
+    /// Raises the epoch and replays the journal.
+    pub async fn restore(&self) -> Restored {
+        self.restore_from(vec![self.journal().await]).await
+    }
+
+    pub async fn restore_from(&self, records: Vec<JournalRecord>) -> Restored {
+        let actor = Actor::parse("system:restore").unwrap();
+        let writer = self.store.write(&actor, LATER);
+        writer.restore(records, RestoreMode::Commit).await.unwrap()
     }
 
     /// Writes as `admin` at [`NOW`].
@@ -95,6 +155,33 @@ impl Fixture {
             .verify_audit()
             .await
             .unwrap()
+    }
+
+    /// Has the database refuse to commit what touches a key, until [`Fixture::let_it_commit`].
+    pub async fn refuse_to_commit(&self) {
+        // A reference that is checked at the commit, from a row that a trigger adds.
+        self.tamper(match &self.location {
+            Location::Sqlite(_) => {
+                "create table bad (name text references users (name) deferrable initially deferred); \
+                 create trigger bad after update on keys begin insert into bad values ('nobody'); end"
+            }
+            Location::Postgres(_) => {
+                "create table bad (name text references users (name) deferrable initially deferred); \
+                 create function bad() returns trigger language plpgsql as \
+                    $$ begin insert into bad values ('nobody'); return new; end $$; \
+                 create trigger bad after update on keys for each row execute function bad()"
+            }
+        })
+        .await;
+    }
+
+    /// Lets it commit again.
+    pub async fn let_it_commit(&self) {
+        self.tamper(match &self.location {
+            Location::Sqlite(_) => "drop trigger bad; drop table bad",
+            Location::Postgres(_) => "drop trigger bad on keys; drop function bad; drop table bad",
+        })
+        .await;
     }
 
     /// Runs SQL behind the store's back, past foreign keys and checks wherever the database lets one.

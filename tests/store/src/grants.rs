@@ -99,7 +99,7 @@ on_both! {
         fixture.add_grant(1, for_user("alice"), on_host(1)).await;
         let written = fixture.write().revoke_grant(&grant_id(1), Some(&reason("done"))).await.unwrap();
         assert_eq!(written, Outcome::Written(fixture.state().await));
-        let event = (Action::GrantRevoke, grant_id(1).to_string(), r#"{"reason":"done"}"#.to_owned());
+        let event = (Action::GrantRevoke, grant_id(1).to_string(), r#"{"effect":"allow","reason":"done"}"#.to_owned());
         assert_eq!(fixture.last_event().await, event);
         let again = fixture.write_at(LATER).revoke_grant(&grant_id(1), None).await.unwrap();
         assert_eq!(again, Outcome::Unchanged(written.state()));

@@ -113,6 +113,28 @@ impl Postgres {
         finish(&mut command, TOOL_LIMIT)?.success("psql")
     }
 
+    /// Writes a backup of a database into a file, as `pg_dump` does.
+    pub fn dump(&self, database_url: &str, file: &Path) -> Result {
+        let mut command = Command::new(self.programs.join("pg_dump"));
+        command.args(["--format=custom", "--dbname", database_url, "--file"]);
+        finish(command.arg(file), TOOL_LIMIT)?.success("pg_dump")?;
+        Ok(())
+    }
+
+    /// Puts a backup in the place of what is in a database, as `pg_restore` does.
+    pub fn restore(&self, database_url: &str, file: &Path) -> Result {
+        let mut command = Command::new(self.programs.join("pg_restore"));
+        command.args([
+            "--clean",
+            "--if-exists",
+            "--exit-on-error",
+            "--single-transaction",
+        ]);
+        command.args(["--dbname", database_url]);
+        finish(command.arg(file), TOOL_LIMIT)?.success("pg_restore")?;
+        Ok(())
+    }
+
     fn start_own(programs: PathBuf, settings: &'static [&'static str]) -> Result<Self> {
         require_root()?;
         let owner = postgres_account()?;
