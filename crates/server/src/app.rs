@@ -26,6 +26,7 @@ use crate::revoked_keys::RevokedKeysList;
 use crate::roster_state::RosterState;
 use crate::snapshots::Snapshots;
 use crate::waiting::Waiting;
+use crate::went_back::WentBack;
 
 /// The application, shared by all requests.
 pub type App = Arc<Application>;
@@ -54,6 +55,8 @@ pub struct Application {
     pub confirmations: Confirmations,
     /// Places for those who wait for a receipt.
     pub receipts: Semaphore,
+    /// Signs that the roster went back.
+    pub went_back: WentBack,
     /// Hosts' certificates that were seen lately.
     pub certificates: KnownCertificates,
     /// Which keys may be added.
@@ -138,6 +141,7 @@ impl Application {
             listening: Arc::default(),
             confirmations: Confirmations::default(),
             receipts: Semaphore::new(parts.limits.receipts),
+            went_back: WentBack::default(),
             certificates: KnownCertificates::new(),
             key_policy: KeyPolicy::default(),
             limits: parts.limits,

@@ -7,7 +7,7 @@ use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use keyroster_api::ProblemKind;
 use keyroster_edge::PeerCertificate;
-use keyroster_roster::Actor;
+use keyroster_roster::{Actor, Timestamp};
 use keyroster_store::{HostCredential, Showing, Shown};
 use moka::sync::Cache;
 use rustls::pki_types::CertificateDer;
@@ -19,11 +19,18 @@ use crate::limits::MAX_CACHED_IDENTITIES;
 
 /// A host with a certificate of our CA. Whether it may still use that certificate is decided by [`admit`].
 #[derive(Debug, Clone)]
-pub struct Caller(Arc<HostIdentity>);
+pub struct Caller(Arc<Known>);
+
+/// What stands in a certificate.
+#[derive(Debug)]
+struct Known {
+    identity: HostIdentity,
+    issued_at: Timestamp,
+}
 
 /// What stands in certificates that were seen lately, so that each is read once and not at each request.
 #[derive(Debug)]
-pub struct KnownCertificates(Cache<CertificateDer<'static>, Result<Arc<HostIdentity>, NotAHost>>);
+pub struct KnownCertificates(Cache<CertificateDer<'static>, Result<Arc<Known>, NotAHost>>);
 
 impl KnownCertificates {
     /// None yet.
@@ -32,11 +39,16 @@ impl KnownCertificates {
         Self(Cache::new(MAX_CACHED_IDENTITIES))
     }
 
-    fn read(&self, certificate: &CertificateDer<'static>) -> Result<Arc<HostIdentity>, NotAHost> {
+    fn read(&self, certificate: &CertificateDer<'static>) -> Result<Arc<Known>, NotAHost> {
         if let Some(known) = self.0.get(certificate) {
             return known;
         }
-        let read = HostIdentity::from_certificate(certificate).map(Arc::new);
+        let read = HostIdentity::with_issue(certificate).map(|(identity, issued_at)| {
+            Arc::new(Known {
+                identity,
+                issued_at,
+            })
+        });
         self.0.insert(certificate.clone(), read.clone());
         read
     }
@@ -52,7 +64,7 @@ impl Deref for Caller {
     type Target = HostIdentity;
 
     fn deref(&self) -> &HostIdentity {
-        &self.0
+        &self.0.identity
     }
 }
 
@@ -85,17 +97,30 @@ impl FromRequestParts<App> for Caller {
 /// When the host is out.
 pub async fn admit(app: &App, caller: &Caller, credential: Option<HostCredential>) -> Answer<()> {
     let now = app.now();
-    match credential.map(|credential| credential.judge(caller.generation, now)) {
-        None | Some(Shown::HostRemoved) => return Err(gone(caller)),
-        Some(Shown::Current | Shown::Overlapping) => return Ok(()),
-        Some(Shown::Next | Shown::Superseded) => {}
+    let Some(credential) = credential else {
+        return Err(unknown(app, caller));
+    };
+    let shown = credential.judge(caller.generation, now);
+    match shown {
+        Shown::HostRemoved => return Err(gone(caller)),
+        Shown::Current | Shown::Overlapping => return Ok(()),
+        Shown::Next | Shown::Ahead { .. } | Shown::Superseded => {}
     }
     let actor = Actor::parse(&format!("host:{}", caller.host)).map_err(model_error("id"))?;
-    let showing = app
-        .store
-        .write(&actor, now)
-        .show_certificate(&caller.host, caller.generation)
-        .await;
+    let writer = app.store.write(&actor, now);
+    let showing = match shown {
+        Shown::Ahead { restored_at } if caller.0.issued_at <= restored_at => {
+            tracing::warn!(host = %caller.host, generation = caller.generation, "a host's certificate is taken that the restored roster forgot");
+            writer
+                .adopt_certificate(&caller.host, caller.generation)
+                .await
+        }
+        _ => {
+            writer
+                .show_certificate(&caller.host, caller.generation)
+                .await
+        }
+    };
     app.refresh().await;
     match showing? {
         Showing::Good | Showing::Rotated(_) => Ok(()),
@@ -104,7 +129,32 @@ pub async fn admit(app: &App, caller: &Caller, credential: Option<HostCredential
     }
 }
 
-/// The host is not in the roster, or not any more.
+/// Lets a host in that wants to do more than look.
+///
+/// # Errors
+/// When the host is out, or nothing can be decided.
+pub async fn admit_to_write(app: &App, caller: &Caller) -> Answer<()> {
+    let credential = app
+        .store
+        .read()
+        .await?
+        .host_credential(&caller.host)
+        .await?;
+    admit(app, caller, credential).await
+}
+
+/// A host with a certificate of our CA that is not in the roster. Hosts are never deleted, so the roster has gone back to before
+/// it was enrolled: that the host is out is nothing that anybody decided.
+fn unknown(app: &App, caller: &Caller) -> ApiError {
+    app.went_back.tell(
+        app,
+        caller,
+        "the roster does not know a host with a certificate of its own CA",
+    );
+    ApiError::Unavailable("the roster does not know this host, though its certificate is genuine")
+}
+
+/// The host is not in the roster any more.
 pub fn gone(caller: &Caller) -> ApiError {
     // It may go on asking for ever, so that this is no news.
     tracing::debug!(host = %caller.host, "a host that is not in the roster was refused");

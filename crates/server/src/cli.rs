@@ -29,6 +29,10 @@ pub enum Command {
     Openapi,
     /// Make another admin token, for when the first is lost; works on the database itself
     AdminToken(AdminToken),
+    /// Copy the roster into a file; the key server may go on meanwhile
+    Backup(Backup),
+    /// Take the roster from a backup: raises the epoch, and ends again what was revoked since
+    Restore(Restore),
 }
 
 /// `init`.
@@ -89,6 +93,40 @@ pub struct AdminToken {
     /// A name for the token that no other token has
     #[arg(long, value_name = "NAME")]
     pub name: String,
+}
+
+/// `backup`.
+#[derive(Debug, Args)]
+pub struct Backup {
+    /// The directory that `init` made
+    #[arg(long, value_name = "DIR", env = "KEYROSTER_SERVER_DATA")]
+    pub data: PathBuf,
+    /// The file to make; it must not exist yet
+    #[arg(long, value_name = "FILE")]
+    pub to: PathBuf,
+}
+
+/// `restore`.
+#[derive(Debug, Args)]
+pub struct Restore {
+    /// The directory that `init` made
+    #[arg(long, value_name = "DIR", env = "KEYROSTER_SERVER_DATA")]
+    pub data: PathBuf,
+    /// The backup; without it, the database that was put in place by other means
+    #[arg(long, value_name = "FILE")]
+    pub from: Option<PathBuf>,
+    /// A revocation journal of another key server; may be given several times
+    #[arg(long = "journal", value_name = "FILE")]
+    pub journals: Vec<PathBuf>,
+    /// Go on though there is no journal: what was revoked after the backup is alive again
+    #[arg(long)]
+    pub without_journal: bool,
+    /// Use what can be read of a damaged journal
+    #[arg(long)]
+    pub damaged_journal: bool,
+    /// Tell what would be done, and do nothing
+    #[arg(long)]
+    pub dry_run: bool,
 }
 
 #[cfg(test)]

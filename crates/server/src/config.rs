@@ -1,6 +1,7 @@
 //! `server.toml`, and what flags and environment say over it.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 
 use keyroster_keys::HostName;
 use serde::{Deserialize, Serialize};
@@ -21,6 +22,9 @@ pub struct Config {
     /// The database's URL; an SQLite file in the data directory when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub database: Option<DatabaseUrl>,
+    /// Where the revocation journal is, from the data directory; in it when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revocation_journal: Option<PathBuf>,
     /// Where log lines go.
     #[serde(default)]
     pub log: LogTo,
@@ -98,6 +102,7 @@ impl Config {
             listen: listen.unwrap_or_else(default_listen),
             names: all,
             database,
+            revocation_journal: None,
             log: LogTo::default(),
         })
     }
@@ -117,6 +122,13 @@ impl Config {
         self.database
             .clone()
             .unwrap_or_else(|| DatabaseUrl(format!("sqlite:{}", dir.sqlite().display())))
+    }
+
+    /// The revocation journal.
+    #[must_use]
+    pub fn journal(&self, dir: &DataDir) -> PathBuf {
+        let elsewhere = self.revocation_journal.as_ref();
+        elsewhere.map_or_else(|| dir.journal(), |path| dir.path().join(path))
     }
 }
 
@@ -184,6 +196,7 @@ const HEADER: &str = "\
 # names     names and addresses under which hosts and people reach this server; its certificate has them
 # database  postgres://...; without it, roster.db beside this file
 # log       \"stderr\" or \"syslog\"
+# revocation-journal  a file on another disk than the database; without it, revocations.journal beside this file
 ";
 
 #[cfg(test)]

@@ -164,6 +164,18 @@ impl DataDir {
         self.0.join("roster.db")
     }
 
+    /// What was revoked, kept outside of the database, unless server.toml names another place.
+    #[must_use]
+    pub fn journal(&self) -> PathBuf {
+        self.0.join("revocations.journal")
+    }
+
+    /// Locked by whoever works on the directory.
+    #[must_use]
+    pub fn lock(&self) -> PathBuf {
+        self.0.join("lock")
+    }
+
     /// The address that `run` listens on, for whoever started it on port 0.
     #[must_use]
     pub fn listen(&self) -> PathBuf {
@@ -201,6 +213,16 @@ pub fn replace(path: &Path, text: &str) -> Result<(), FileError> {
     }
     write_secret(&temporary, text)?;
     fs::rename(&temporary, path).map_err(|error| failed("rename", &temporary, error))
+}
+
+/// Renames a file, unless there is something at the new path.
+///
+/// # Errors
+/// When there is, or the operating system refuses.
+pub fn rename_new(from: &Path, to: &Path) -> Result<(), FileError> {
+    use rustix::fs::{CWD, RenameFlags, renameat_with};
+    renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE)
+        .map_err(|error| failed("rename to", to, error.into()))
 }
 
 /// Reads a secret file, unless others than its owner may read or write it.

@@ -3,9 +3,11 @@
 //! The id stands in two places, as common name for people and tools and as a URI that says what kind of name it is; both must
 //! agree. The generation counts renewals: whoever shows an old one after a newer one was issued holds a copy.
 
-use keyroster_roster::HostId;
+use keyroster_roster::{HostId, Timestamp};
 use thiserror::Error;
 use x509_parser::prelude::{GeneralName, X509Certificate};
+
+use crate::ca::BACKDATED;
 
 /// The host, and which of its certificates this is.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -28,9 +30,25 @@ impl HostIdentity {
     /// When they are not those of a host.
     pub fn from_certificate(der: &[u8]) -> Result<Self, NotAHost> {
         let (_, certificate) = x509_parser::parse_x509_certificate(der).map_err(|_| NotAHost)?;
+        Self::read(&certificate)
+    }
+
+    /// The same, with the moment at which our CA issued the certificate.
+    ///
+    /// # Errors
+    /// When they are not those of a host.
+    pub fn with_issue(der: &[u8]) -> Result<(Self, Timestamp), NotAHost> {
+        let (_, certificate) = x509_parser::parse_x509_certificate(der).map_err(|_| NotAHost)?;
+        let valid_from = certificate.validity().not_before.timestamp();
+        let backdated = i64::try_from(BACKDATED.as_secs()).map_err(|_| NotAHost)?;
+        let issued_at = Timestamp::from_unix(valid_from.saturating_add(backdated));
+        Ok((Self::read(&certificate)?, issued_at))
+    }
+
+    fn read(certificate: &X509Certificate<'_>) -> Result<Self, NotAHost> {
         let mut host = None;
         let mut generation = None;
-        for uri in uris(&certificate)? {
+        for uri in uris(certificate)? {
             if let Some(id) = uri.strip_prefix(HOST_URI) {
                 only(&mut host, HostId::parse(id).map_err(|_| NotAHost)?)?;
             } else if let Some(number) = uri.strip_prefix(GENERATION_URI) {

@@ -2,11 +2,12 @@
 //!
 //! The parts, from the outside in: [`program`] is the command line; [`server`] listens and keeps its certificate and the
 //! roster's revision up to date; [`router`] says which route is there and who may take it; [`handlers`] have one file for
-//! each noun; [`snapshots`] answers hosts from memory. [`init`] makes the data directory. Clock and randomness are
+//! each noun; [`snapshots`] answers hosts from memory. [`init`] makes the data directory; [`backup`] and [`restore`] keep it. Clock and randomness are
 //! parameters of the application; every limit stands in [`limits`].
 
 pub mod app;
 pub mod auth;
+pub mod backup;
 pub mod ca;
 pub mod caller;
 pub mod certificate_request;
@@ -15,6 +16,7 @@ pub mod clock;
 pub mod config;
 pub mod confirmations;
 pub mod data_dir;
+pub mod data_lock;
 pub mod error;
 pub mod extract;
 pub mod guard;
@@ -22,6 +24,7 @@ pub mod handlers;
 pub mod heartbeat;
 pub mod host_identity;
 pub mod init;
+pub mod journal;
 pub mod later;
 pub mod limits;
 pub mod metrics;
@@ -34,6 +37,7 @@ pub mod program;
 pub mod random;
 pub mod receipts;
 pub mod render;
+pub mod restore;
 pub mod revoked_keys;
 pub mod roster_state;
 pub mod router;
@@ -42,3 +46,4 @@ pub mod server;
 pub mod snapshots;
 pub mod tasks;
 pub mod waiting;
+pub mod went_back;

@@ -4,7 +4,7 @@
 //! other. Counters and gauges only: latencies are the business of whoever measures from outside, where queues count too.
 
 use axum::http::{Method, StatusCode};
-use metrics::{Counter, Key, Label, Level, Metadata, Recorder as _};
+use metrics::{Counter, Gauge, Key, Label, Level, Metadata, Recorder as _};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
 
 use crate::roster_state::RosterState;
@@ -26,6 +26,10 @@ pub struct Metrics {
     pub lists_signed: Counter,
     /// Credentials that were refused.
     pub refused_credentials: Counter,
+    /// Signs that the roster went back without a restore.
+    pub went_back: Counter,
+    /// Whether the revocation journal can't be written.
+    pub journal_behind: Gauge,
 }
 
 /// Counters of waits, by what ended them.
@@ -60,6 +64,8 @@ impl Metrics {
             waits: Waits::new(&recorder, WAITS),
             listening: Waits::new(&recorder, LIST_WAITS),
             lists_signed: recorder.register_counter(&Key::from_name(LISTS), &METADATA),
+            went_back: recorder.register_counter(&Key::from_name(WENT_BACK), &METADATA),
+            journal_behind: recorder.register_gauge(&Key::from_name(JOURNAL_BEHIND), &METADATA),
             refused_credentials: recorder.register_counter(&Key::from_name(REFUSED), &METADATA),
             handle,
             recorder,
@@ -185,7 +191,9 @@ const REFUSED: &str = "keyroster_credentials_refused_total";
 const EPOCH: &str = "keyroster_roster_epoch";
 const REVISION: &str = "keyroster_roster_revision";
 const AGE: &str = "keyroster_database_check_age_seconds";
-const HELP: [(&str, &str); 11] = [
+const WENT_BACK: &str = "keyroster_roster_went_back_total";
+const JOURNAL_BEHIND: &str = "keyroster_revocation_journal_behind";
+const HELP: [(&str, &str); 13] = [
     (REQUESTS, "Requests by method, route and class of status"),
     (SNAPSHOTS, "Snapshot requests by where the answer came from"),
     (
@@ -205,6 +213,14 @@ const HELP: [(&str, &str); 11] = [
     (
         LISTENING,
         "Requests of hosts that wait for a change of the list of revoked keys now",
+    ),
+    (
+        WENT_BACK,
+        "Requests of hosts that know of more than the roster: it was put back without `keyroster-server restore`",
+    ),
+    (
+        JOURNAL_BEHIND,
+        "1 while the revocation journal can't be written",
     ),
     (EPOCH, "Epoch of the roster"),
     (REVISION, "Revision of the roster"),

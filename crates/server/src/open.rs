@@ -1,7 +1,7 @@
 //! What a server works with, read from its data directory.
 
 use keyroster_api::signature::{SignatureError, SnapshotKey};
-use keyroster_store::{Location, LocationError, Store, StoreError};
+use keyroster_store::{Journal, Location, LocationError, Store, StoreError};
 use thiserror::Error;
 
 use crate::ca::{Ca, CaError};
@@ -59,5 +59,6 @@ pub async fn open(dir: &DataDir, config: &Config) -> Result<Opened, OpenError> {
 /// When the database can't be used.
 pub async fn open_store(dir: &DataDir, config: &Config) -> Result<Store, OpenError> {
     let location = Location::parse(config.database_url(dir).as_str())?;
-    Ok(Store::open(&location).await?)
+    let journal = Journal::at(&config.journal(dir));
+    Ok(Store::open(&location).await?.with_journal(journal))
 }

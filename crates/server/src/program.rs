@@ -1,5 +1,7 @@
 //! What the program does with its command line, its standard streams and its exit code.
 
+mod upkeep;
+
 use std::fmt::Display;
 use std::io::Write as _;
 use std::net::SocketAddr;
@@ -18,6 +20,7 @@ use crate::cli::{self, Cli, Command};
 use crate::clock::SystemClock;
 use crate::config::{Config, ConfigError, DatabaseUrl, LogTo};
 use crate::data_dir::{self, DataDir};
+use crate::data_lock::{DataLock, LockError};
 use crate::init::{self, InitError, Initialised};
 use crate::limits::Limits;
 use crate::open::{self, OpenError};
@@ -43,6 +46,8 @@ pub fn run(cli: Cli) -> ExitCode {
                 Command::Run(options) => run_command(&options).await,
                 Command::Openapi => openapi_command(),
                 Command::AdminToken(options) => admin_token_command(&options).await,
+                Command::Backup(options) => upkeep::backup(&options).await,
+                Command::Restore(options) => upkeep::restore(&options).await,
             }
         })
     });
@@ -108,6 +113,7 @@ async fn run_command(options: &cli::Run) -> Result<(), Failure> {
         .map(DatabaseUrl::new)
         .or(config.database);
     let _log = start_log(&config, &options.log_filter)?;
+    let _lock = DataLock::share(&dir)?;
     let (mut terminate, mut interrupt) = signals()?;
     let opened = open::open(&dir, &config).await?;
     let parts = Parts {
@@ -148,6 +154,7 @@ fn openapi_command() -> Result<(), Failure> {
 async fn admin_token_command(options: &cli::AdminToken) -> Result<(), Failure> {
     let (dir, config) = open_dir(&options.data)?;
     let name = Actor::parse(&options.name).map_err(|error| Failure::of(EX_USAGE, &error))?;
+    let _lock = DataLock::share(&dir)?;
     let store = open::open_store(&dir, &config).await?;
     let token = init::add_admin_token(&store, &name, &SystemClock, &OsRandom)
         .await
@@ -256,6 +263,16 @@ impl From<OpenError> for Failure {
     }
 }
 
+impl From<LockError> for Failure {
+    fn from(error: LockError) -> Self {
+        let code = match &error {
+            LockError::BeingRestored(_) | LockError::InUse(_) => EX_TEMPFAIL,
+            LockError::File(_) => EX_CONFIG,
+        };
+        Self::of(code, &error)
+    }
+}
+
 impl From<InitError> for Failure {
     fn from(error: InitError) -> Self {
         let (code, hint) = match &error {
@@ -285,6 +302,8 @@ const SYSLOG_SOCKET: &str = "/dev/log";
 
 /// The command line is wrong.
 const EX_USAGE: u8 = 64;
+/// A backup or a journal is damaged, or is none.
+const EX_DATAERR: u8 = 65;
 /// The database is out of reach.
 const EX_UNAVAILABLE: u8 = 69;
 /// A mistake of ours.
@@ -295,6 +314,8 @@ const EX_OSERR: u8 = 71;
 const EX_CANTCREAT: u8 = 73;
 /// A file can't be written or standard output is closed.
 const EX_IOERR: u8 = 74;
+/// Something else works on the data directory.
+const EX_TEMPFAIL: u8 = 75;
 /// A file of the data directory can't be used.
 const EX_CONFIG: u8 = 78;
 

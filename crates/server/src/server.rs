@@ -12,6 +12,7 @@ use tokio::task::JoinHandle;
 
 use crate::app::{App, Application, Parts, StartError};
 use crate::ca::CaError;
+use crate::journal;
 use crate::openapi;
 use crate::random::RandomError;
 use crate::router::{document, router};
@@ -24,7 +25,7 @@ pub struct Server {
     app: App,
     stop: oneshot::Sender<()>,
     serving: JoinHandle<Drained>,
-    beside: [JoinHandle<()>; 5],
+    beside: [JoinHandle<()>; 6],
 }
 
 /// A server can't be started.
@@ -91,6 +92,7 @@ impl Server {
             tokio::spawn(tasks::hear_writes(Arc::clone(&app))),
             tokio::spawn(tasks::wake_hosts(Arc::clone(&app), app.roster.last())),
             tokio::spawn(tasks::save_confirmations(Arc::clone(&app))),
+            tokio::spawn(journal::keep(Arc::clone(&app))),
             tokio::spawn(tasks::renew_certificate(
                 Arc::clone(&app),
                 certificate,
@@ -123,6 +125,7 @@ impl Server {
             task.abort();
         }
         tasks::save_last(&self.app).await;
+        journal::tell_last(&self.app).await;
         self.app.store.close().await;
         drained
     }

@@ -129,6 +129,9 @@ impl Look {
         });
         let heartbeat = heartbeat.transpose()?;
         let is_newest = self.held == Some(document.tag);
+        if self.held > Some(known.at) {
+            app.went_back.suspect(app, &self.caller, self.held).await;
+        }
         self.confirm(
             app,
             if is_newest { Some(known.at) } else { self.held },
@@ -173,6 +176,7 @@ pub async fn renew_certificate(
 ) -> Answer<Json<RenewedCertificate>> {
     let request =
         CertificateRequest::parse(&body.csr).map_err(|error| ApiError::invalid("csr", &error))?;
+    caller::admit_to_write(&app, &caller).await?;
     let now = app.now();
     let actor = Actor::parse(&format!("host:{}", caller.host)).map_err(model_error("id"))?;
     match app

@@ -4,6 +4,7 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use keyroster_api::paths;
+use keyroster_store::JournalHealth;
 
 use crate::app::App;
 use crate::error::{Answer, ApiError};
@@ -44,12 +45,22 @@ pub async fn healthz() -> &'static str {
     responses((status = 200, description = "It does", body = String, content_type = "text/plain")))]
 pub async fn readyz(State(app): State<App>) -> Answer<&'static str> {
     match tokio::time::timeout(app.limits.ready, app.store.ping()).await {
-        Ok(Ok(())) => Ok("ok\n"),
+        Ok(Ok(())) => Ok(words(&app)),
         Ok(Err(error)) => {
             tracing::warn!(%error, "not ready");
             Err(ApiError::Unavailable("the database does not answer"))
         }
         Err(_) => Err(ApiError::Unavailable("the database did not answer in time")),
+    }
+}
+
+/// Ready, with what is not as it should be. A server that can't write its journal serves all the same: taken out of service, it
+/// would leave hosts without answers for the sake of a restore that may never come.
+fn words(app: &App) -> &'static str {
+    let health = app.store.journal().map(|journal| journal.health());
+    match health.as_ref().map(|health| health.borrow()).as_deref() {
+        Some(JournalHealth::Behind(_)) => "ok, but the revocation journal can't be written\n",
+        Some(JournalHealth::Kept) | None => "ok\n",
     }
 }
 

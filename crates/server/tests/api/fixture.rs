@@ -13,6 +13,7 @@ use keyroster_api::revoked_keys::tag_text;
 use keyroster_api::snapshot::Tag;
 use keyroster_edge::{ClientLimits, Drained, HttpClient, Identity, Trust, http_client};
 use keyroster_server::app::Parts;
+use keyroster_server::backup::back_up;
 use keyroster_server::clock::{Clock, SystemClock};
 use keyroster_server::config::{Config, DatabaseUrl};
 use keyroster_server::data_dir::DataDir;
@@ -20,7 +21,9 @@ use keyroster_server::init;
 use keyroster_server::limits::Limits;
 use keyroster_server::open::open;
 use keyroster_server::random::OsRandom;
+use keyroster_server::restore::{Wish, WithoutJournal, restore};
 use keyroster_server::server::Server;
+use keyroster_store::{Damage, RestoreMode};
 use rcgen::{CertificateParams, KeyPair};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use serde_json::{Value, json};
@@ -54,6 +57,14 @@ pub struct Fixture {
     data: PathBuf,
     people: HttpClient,
     _dir: TempDir,
+}
+
+/// How a roster is put back.
+pub enum PutBack {
+    /// As it should be.
+    Restore,
+    /// The file alone, behind everybody's back.
+    File,
 }
 
 /// An answer, read to its end.
@@ -113,6 +124,47 @@ impl Fixture {
             Drained::Completely
         );
         self
+    }
+
+    /// Backs the roster up.
+    pub async fn back_up(&self) {
+        let (dir, config) = self.opened();
+        back_up(&dir, &config, &self.backup()).await.unwrap();
+    }
+
+    /// Stops the server, puts the backup in the roster's place, and starts another server; at another port.
+    pub async fn put_back(self, how: PutBack) -> Self {
+        let (dir, config) = self.opened();
+        let from = self.backup();
+        assert_eq!(self.server.stop().await, Drained::Completely);
+        match how {
+            PutBack::File => drop(std::fs::copy(from, dir.sqlite()).unwrap()),
+            PutBack::Restore => {
+                let wish = Wish {
+                    from: Some(from),
+                    journals: Vec::new(),
+                    without_journal: WithoutJournal::Refuse,
+                    damage: Damage::Refuse,
+                    mode: RestoreMode::Commit,
+                };
+                let reached = &mut |_| Ok(());
+                restore(&dir, &config, &wish, self.clock.as_ref(), reached)
+                    .await
+                    .unwrap();
+            }
+        }
+        let server = serve(&self.data, Limits::default(), &self.clock).await;
+        Self { server, ..self }
+    }
+
+    fn opened(&self) -> (DataDir, Config) {
+        let dir = DataDir::open(&self.data).unwrap();
+        let config = Config::load(&dir).unwrap();
+        (dir, config)
+    }
+
+    fn backup(&self) -> PathBuf {
+        self.data.with_extension("backup")
     }
 
     /// A second server on the same database.

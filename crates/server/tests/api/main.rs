@@ -22,6 +22,7 @@ mod postgres;
 mod problems;
 mod push;
 mod receipts;
+mod restore;
 mod revoked_keys;
 mod roster;
 mod service;
