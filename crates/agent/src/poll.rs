@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
+use crate::alert;
 use crate::config::Config;
 use crate::core::knowledge::{Knowledge, Outcome};
 use crate::core::moment::Moment;
@@ -211,6 +212,7 @@ impl Poller {
         let Fetched { outcome, document } = fetched;
         self.shared.learn(known.after(&outcome, &asked.sent));
         report(known, &outcome);
+        alert::watch(&self.shared, &outcome);
         if let Outcome::Failed(failure) = &outcome {
             let failure = failure.to_string();
             self.shared.health(|health| health.fetch = Some(failure));

@@ -35,6 +35,8 @@ pub struct Shared {
 pub struct Health {
     /// Why the last question to the key server came to nothing; none when it did not.
     pub fetch: Option<String>,
+    /// What somebody has to look at: see [`crate::alert`].
+    pub alert: Option<String>,
     /// Why the last writing to disk failed; none when it did not.
     pub disk: Option<String>,
     /// Why the certificate could not be renewed; none when it was, or needs not be.
