@@ -1,8 +1,10 @@
 //! Signed documents: the sound one that the key server would send, and everything that can be wrong with one.
 
+use keyroster_api::digest::Tree;
 use keyroster_api::freshness::{FreshnessBody, ModeText};
 use keyroster_api::signature::{Namespace, SnapshotKey};
 use keyroster_api::snapshot::{Account, AccountKey, CONTENT_TYPE, SCHEMA, Segment, Snapshot};
+use keyroster_api::update::Update;
 use keyroster_testkit::{Behaviour, Failure, Result, Voucher};
 
 use crate::cell::{Held, Mode};
@@ -181,4 +183,32 @@ pub(crate) fn crowd(snapshot: &mut Snapshot, number: u32) -> Result {
         segments: Vec::new(),
     }));
     Ok(())
+}
+
+/// What leads from one snapshot to another that has the same accounts with other keys.
+pub(crate) fn update(from: &Snapshot, to: &Snapshot) -> Update {
+    let mut accounts = to.accounts.clone();
+    for account in &mut accounts {
+        account.keys.sort_by(|a, b| a.blob.cmp(&b.blob));
+    }
+    Update {
+        schema: keyroster_api::update::SCHEMA,
+        host: to.host.clone(),
+        epoch: to.epoch,
+        from_revision: from.revision,
+        revision: to.revision,
+        issued_at: to.issued_at,
+        audit_head: to.audit_head.clone(),
+        freshness: to.freshness,
+        end_sessions: to.end_sessions,
+        digest: Tree::of(&accounts).root().to_string(),
+        accounts,
+    }
+}
+
+/// The signed document over an update.
+pub(crate) fn sign_update(signer: &SnapshotKey, update: &Update) -> Result<Vec<u8>> {
+    let bytes = serde_json::to_vec(update).map_err(|error| Failure::new(error.to_string()))?;
+    let signed = signer.sign(Namespace::Update, &bytes);
+    signed.map_err(|error| Failure::new(error.to_string()))
 }

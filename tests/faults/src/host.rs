@@ -9,12 +9,13 @@ use keyroster_agent::state::credential::HostFile;
 use keyroster_agent::state::files::{
     ConfirmedFile, SNAPSHOT, raise_high_water, read_confirmed, read_high_water, write_confirmed,
 };
-use keyroster_agent::state::{Credential, StateDir};
+use keyroster_agent::state::journal::{Change, append};
+use keyroster_agent::state::{Credential, StateDir, memory};
 use keyroster_api::snapshot::{Snapshot, Tag};
 use keyroster_testkit::{ClientIdentity, Failure, Result};
 
 use crate::cell::Held;
-use crate::documents::{EPOCH, HELD_REVISION, HOST_ID, OLD_S, sign};
+use crate::documents::{EPOCH, HELD_REVISION, HOST_ID, NEWER_REVISION, OLD_S, sign};
 use crate::world::{World, now};
 
 /// How the machine's clocks stand to what is on the disk.
@@ -43,9 +44,7 @@ pub(crate) fn enrol(path: &Path, world: &World, client: &ClientIdentity) -> Resu
         snapshot_key: world.signer.public(),
     };
     credential.save(&dir).map_err(failed)?;
-    let seen = Tag::from_header(&format!("\"{EPOCH}.{HELD_REVISION}\""));
-    let seen = seen.map_err(|error| Failure::new(error.to_string()))?;
-    raise_high_water(&dir, seen).map_err(failed)
+    raise_high_water(&dir, tag(HELD_REVISION)?).map_err(failed)
 }
 
 /// Writes what is held and when it was confirmed; nothing when nothing is held.
@@ -62,13 +61,40 @@ pub(crate) fn hold(
     let dir = open(path)?;
     dir.write(SNAPSHOT, &sign(&world.signer, snapshot)?)
         .map_err(failed)?;
+    confirm(&dir, held, HELD_REVISION, clocks)
+}
+
+/// Appends an update to the newer revision to the journal, as a host that has followed it: seen, and confirmed as `held` says.
+pub(crate) fn follow(path: &Path, held: Held, document: Vec<u8>) -> Result {
+    let dir = open(path)?;
+    let lock = memory::try_lock(&dir).map_err(failed)?;
+    let lock = lock.ok_or_else(|| Failure::new("somebody else writes to the state directory"))?;
+    let change = Change {
+        from: tag(HELD_REVISION)?.revision,
+        to: tag(NEWER_REVISION)?,
+        document,
+    };
+    append(&dir, &change, &lock).map_err(failed)?;
+    raise_high_water(&dir, change.to).map_err(failed)?;
+    match held {
+        Held::Nothing => Ok(()),
+        _ => confirm(&dir, held, NEWER_REVISION, Clocks::default()),
+    }
+}
+
+fn confirm(dir: &StateDir, held: Held, revision: u64, clocks: Clocks) -> Result {
     let age_s = match held {
         Held::Fresh | Held::Nothing => 0,
         Held::Stale | Held::Expired => OLD_S,
     };
     let confirmed = confirmation(age_s, clocks)?;
-    let tag = Tag::from_header(&format!("\"{EPOCH}.{HELD_REVISION}\"")).ok();
-    write_confirmed(&dir, &ConfirmedFile::new(&confirmed, tag, None)).map_err(failed)
+    let file = ConfirmedFile::new(&confirmed, Some(tag(revision)?), None);
+    write_confirmed(dir, &file).map_err(failed)
+}
+
+fn tag(revision: u64) -> Result<Tag> {
+    Tag::from_header(&format!("\"{EPOCH}.{revision}\""))
+        .map_err(|error| Failure::new(error.to_string()))
 }
 
 /// Whether the key server's word has been kept: a newer snapshot, or that the host is out.

@@ -122,6 +122,18 @@ impl<'a> Stage<'a> {
         Ok(address)
     }
 
+    /// Starts a key server that chooses by the request's head, and sends the host to it.
+    pub(crate) fn serve_by(
+        &mut self,
+        choose: impl Fn(&str) -> Behaviour + Send + Sync + 'static,
+    ) -> Result {
+        let identity = self.world.ca.issue(CertificateKind::Good)?;
+        let server = FakeKeyServer::with_identity(identity, choose)?;
+        self.ask_at(server.address());
+        self.keep(server);
+        Ok(())
+    }
+
     /// The answer of a sound key server: a newer snapshot, in which one key is revoked.
     pub(crate) fn sound(&self) -> Result<Behaviour> {
         let newer = documents::newer(self.world, self.mode, self.now_s()?)?;

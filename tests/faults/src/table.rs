@@ -8,6 +8,7 @@ mod heartbeats;
 mod machine;
 mod network;
 mod size;
+mod updates;
 
 use keyroster_testkit::Result;
 
@@ -30,6 +31,8 @@ pub enum Family {
     Documents,
     /// It answers with a heartbeat that vouches for nothing.
     Heartbeats,
+    /// Updates, and the journal of them.
+    Updates,
     /// The state directory.
     Disk,
     /// The machine and the host agent's process.
@@ -78,13 +81,14 @@ pub(crate) struct Script {
 
 impl Family {
     /// In the order of the table.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Network,
         Self::Answers,
         Self::Size,
         Self::Certificates,
         Self::Documents,
         Self::Heartbeats,
+        Self::Updates,
         Self::Disk,
         Self::Machine,
     ];
@@ -99,6 +103,7 @@ impl Family {
             Self::Certificates => "Certificates",
             Self::Documents => "Signed documents",
             Self::Heartbeats => "Heartbeats",
+            Self::Updates => "Updates and their journal",
             Self::Disk => "The state directory",
             Self::Machine => "The machine and the host agent's process",
         }
@@ -112,6 +117,7 @@ impl Family {
             Self::Certificates => certificates::rows(),
             Self::Documents => documents::rows(),
             Self::Heartbeats => heartbeats::rows(),
+            Self::Updates => updates::rows(),
             Self::Disk => disk::rows(),
             Self::Machine => machine::rows(),
         }

@@ -48,6 +48,11 @@ fn an_answer_that_nobody_vouches_for_is_no_answer() {
 }
 
 #[test]
+fn an_update_that_does_not_fit_and_a_journal_that_is_spoilt_change_nothing() {
+    every_cell_is_as_the_rules_have_it(Family::Updates);
+}
+
+#[test]
 fn a_state_directory_that_can_not_be_believed_or_written_lets_nobody_in() {
     every_cell_is_as_the_rules_have_it(Family::Disk);
 }
