@@ -50,16 +50,23 @@ pub(crate) fn end(processes: &Processes, record: &Record) -> io::Result<Ended> {
     Ok(ended)
 }
 
-/// Kills again and again, until there is nothing left: what is being killed may have started something else meanwhile.
+/// Kills again and again, until there is nothing left: what is being killed may have started something else meanwhile. That there
+/// is nothing is believed when it was seen twice, without anything going away under the eyes.
 fn sweep(processes: &Processes, members: &mut Members<'_>, ended: &mut Ended) -> io::Result<()> {
+    let mut empty_looks = 0;
     for _ in 0..ROUNDS {
-        let found = members.look()?;
-        ended.left = found.len();
-        if found.is_empty() {
-            break;
+        let look = members.look()?;
+        ended.left = look.found.len();
+        if look.found.is_empty() {
+            empty_looks += u32::from(look.is_whole);
+            if empty_looks == EMPTY_LOOKS {
+                break;
+            }
+            continue;
         }
+        empty_looks = 0;
         let mut killed = Vec::new();
-        for member in found {
+        for member in look.found {
             if let Some(member) = Handle::open(processes, member, |_| true)? {
                 member.signal(Signal::KILL)?;
                 killed.push(member);
@@ -143,3 +150,5 @@ const GRACE: Duration = Duration::from_secs(2);
 const KILL_WAIT: Duration = Duration::from_millis(500);
 /// How often what is left is killed: an account that starts processes faster is bounded by its own limits.
 const ROUNDS: usize = 40;
+/// How often nothing must have been seen.
+const EMPTY_LOOKS: u32 = 2;

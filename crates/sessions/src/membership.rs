@@ -72,12 +72,24 @@ impl Scope {
     }
 }
 
+/// What one look showed.
+#[derive(Debug)]
+pub(crate) struct Look {
+    /// The session's processes.
+    pub(crate) found: Vec<Process>,
+    /// Whether each process was still there that was there when the look began: one that was gone may have been the session's, and
+    /// have started another that was not seen.
+    pub(crate) is_whole: bool,
+}
+
 /// The processes of one session, followed from look to look: what descends from a process is found after that has ended.
 #[derive(Debug)]
 pub(crate) struct Members<'a> {
     processes: &'a Processes,
     membership: &'a Membership,
     seen: BTreeSet<Process>,
+    /// Those that were found dead: they start nothing any more.
+    zombies: BTreeSet<Process>,
 }
 
 impl<'a> Members<'a> {
@@ -91,23 +103,31 @@ impl<'a> Members<'a> {
             processes,
             membership,
             seen: BTreeSet::from([monitor]),
+            zombies: BTreeSet::new(),
         }
     }
 
     /// Those that run now. Never the first process, and never this one.
-    pub(crate) fn look(&mut self) -> io::Result<Vec<Process>> {
+    pub(crate) fn look(&mut self) -> io::Result<Look> {
         let mut candidates = Vec::new();
+        let mut is_whole = true;
         for pid in self.processes.all()? {
             if pid == INIT || pid == std::process::id() {
                 continue;
             }
-            if let Some(stat) = self.processes.stat(pid)?.filter(|stat| !stat.is_zombie) {
-                let process = Process {
-                    pid,
-                    start: stat.start,
-                };
-                candidates.push((process, stat.parent));
+            let Some(stat) = self.processes.stat(pid)? else {
+                is_whole = false;
+                continue;
+            };
+            let process = Process {
+                pid,
+                start: stat.start,
+            };
+            if stat.is_zombie {
+                is_whole &= !self.zombies.insert(process);
+                continue;
             }
+            candidates.push((process, stat.parent));
         }
         let found = match self.membership {
             Membership::AuditSession(session) => candidates
@@ -122,7 +142,7 @@ impl<'a> Members<'a> {
                 .collect(),
             Membership::Descent => self.descendants(&candidates),
         };
-        Ok(found)
+        Ok(Look { found, is_whole })
     }
 
     fn is_in(&self, scope: &Scope, pid: u32) -> bool {
@@ -219,6 +239,7 @@ mod tests {
         let mut pids: Vec<u32> = members
             .look()
             .unwrap()
+            .found
             .iter()
             .map(|process| process.pid)
             .collect();

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::os::unix::net::{UnixDatagram, UnixStream};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Child;
 use std::time::Duration;
 
@@ -98,7 +98,14 @@ impl Stage {
     /// Starts the daemon and waits until it listens.
     pub fn start_helper(&mut self) {
         let path = self.dir.path();
-        let helper = Program::at(&path.join("keyroster-sessions"))
+        // With the one privilege that its unit leaves it.
+        let helper = Program::at(Path::new("/usr/bin/setpriv"))
+            .args([
+                "--bounding-set=-all,+kill",
+                "--inh-caps=-all",
+                "--no-new-privs",
+            ])
+            .arg(path.join("keyroster-sessions"))
             .args(["serve", "--agent-user=keyroster-t-agent"])
             .arg(format!("--dir={}/run", path.display()))
             .arg(format!("--log-socket={}/log", path.display()));
@@ -237,6 +244,21 @@ impl Session {
         let pid = self.pid_of(name).unwrap();
         std::fs::read_to_string(format!("/proc/{pid}/stat"))
             .is_ok_and(|stat| !stat.contains(") Z "))
+    }
+
+    /// The processes whose command line names the directory of its notes.
+    pub fn left(&self) -> Vec<u32> {
+        let notes = self.notes.display().to_string();
+        let own = self.client.id();
+        let pids = std::fs::read_dir("/proc")
+            .unwrap()
+            .filter_map(|entry| entry.unwrap().file_name().to_str()?.parse::<u32>().ok());
+        pids.filter(|pid| *pid != own)
+            .filter(|pid| {
+                let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+                String::from_utf8_lossy(&line).contains(&notes)
+            })
+            .collect()
     }
 
     /// Whether its client is still connected.
