@@ -28,6 +28,8 @@ pub struct Config {
     pub wait_seconds: u32,
     /// The key revocation list that sshd's `RevokedKeys` names; none is kept without it.
     pub revoked_keys: Option<PathBuf>,
+    /// Where the program listens that ends sessions.
+    pub sessions_socket: PathBuf,
     /// Where log lines go.
     pub log: LogTarget,
     /// Syslog's socket.
@@ -96,6 +98,7 @@ impl Default for Config {
             poll_interval_seconds: DEFAULT_POLL_S,
             wait_seconds: MAX_WAIT_S,
             revoked_keys: None,
+            sessions_socket: DEFAULT_SESSIONS_SOCKET.into(),
             log: LogTarget::Syslog,
             log_socket: DEFAULT_LOG_SOCKET.into(),
         }
@@ -137,8 +140,9 @@ impl Config {
         if config.wait_seconds > MAX_WAIT_S {
             return value("wait-seconds is from 0 to 25");
         }
-        if !config.state_dir.is_absolute() || !config.socket.is_absolute() {
-            return value("state-dir and socket are absolute paths");
+        let paths = [&config.state_dir, &config.socket, &config.sessions_socket];
+        if !paths.iter().all(|path| path.is_absolute()) {
+            return value("state-dir, socket and sessions-socket are absolute paths");
         }
         if config
             .revoked_keys
@@ -192,6 +196,7 @@ pub const DEFAULT_PATH: &str = "/etc/keyroster/agent.toml";
 
 const DEFAULT_STATE_DIR: &str = "/var/lib/keyroster-agent";
 const DEFAULT_SOCKET: &str = "/run/keyroster/agent.sock";
+const DEFAULT_SESSIONS_SOCKET: &str = "/run/keyroster-sessions/sessions.sock";
 const DEFAULT_LOOKUP_USER: &str = "keyroster-lookup";
 const DEFAULT_LOG_SOCKET: &str = "/dev/log";
 const DEFAULT_POLL_S: u32 = 5;
@@ -268,6 +273,7 @@ mod tests {
             "state_dir = \"/x\"",
             "server = \"http://k\"",
             "socket = \"agent.sock\"",
+            "sessions-socket = \"sessions.sock\"",
             "poll-interval-seconds = 0",
             "poll-interval-seconds = 3601",
             "wait-seconds = 26",

@@ -6,7 +6,6 @@
 use std::io;
 use std::sync::Arc;
 
-use keyroster_api::signature::SnapshotPublicKey;
 use sd_notify::NotifyState;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -16,7 +15,7 @@ use crate::config::Config;
 use crate::error::AgentError;
 use crate::peers::{PASSWD, Peers};
 use crate::poll::Poller;
-use crate::revoked::{Follower, KrlFile, Parts};
+use crate::revoked::Lists;
 use crate::shared::Shared;
 use crate::socket::{Answering, Socket};
 use crate::state::{Credential, StateDir, files, memory};
@@ -64,12 +63,13 @@ pub fn run(config: Config) -> Result<(), AgentError> {
         .spawn(move || answer(&socket, answering, stopped))
         .map_err(|err| AgentError::Internal(err.to_string()))?;
     let runtime = runtime().map_err(|err| AgentError::Internal(err.to_string()))?;
-    let mut follower = follower(&config, key, &poller, shared);
-    let ended = runtime.block_on(poll_until_signal(
-        &mut poller,
-        &mut poked,
-        follower.as_mut(),
-    ));
+    let lists = Lists {
+        config,
+        shared,
+        fetchers: poller.fetchers(),
+        key,
+    };
+    let ended = runtime.block_on(poll_until_signal(&mut poller, &mut poked, lists));
     drop(stop);
     let _ = answers.join();
     // A name that is being resolved can't be interrupted; it is left behind.
@@ -80,7 +80,7 @@ pub fn run(config: Config) -> Result<(), AgentError> {
 async fn poll_until_signal(
     poller: &mut Poller,
     poked: &mut tokio::sync::mpsc::Receiver<()>,
-    follower: Option<&mut Follower>,
+    lists: Lists,
 ) -> io::Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
@@ -93,7 +93,7 @@ async fn poll_until_signal(
     tracing::info!("ready");
     tokio::select! {
         () = poller.run(poked) => {}
-        () = follow(follower) => {}
+        () = lists.run() => {}
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
     }
@@ -101,36 +101,6 @@ async fn poll_until_signal(
     tracing::info!("stopping");
     poller.finish().await;
     Ok(())
-}
-
-/// The follower of the list of revoked keys, where somebody needs it. Whatever is wrong with it, logins are answered.
-fn follower(
-    config: &Config,
-    key: SnapshotPublicKey,
-    poller: &Poller,
-    shared: Arc<Shared>,
-) -> Option<Follower> {
-    let path = config.revoked_keys.as_ref()?;
-    let krl = KrlFile::at(path)
-        .inspect_err(|err| tracing::error!(error = %err, "sshd gets no revoked keys"));
-    let dir = StateDir::open(&config.state_dir)
-        .inspect_err(|err| tracing::error!(error = %err, "sshd gets no revoked keys"));
-    Some(Follower::new(Parts {
-        shared,
-        fetchers: poller.fetchers(),
-        dir: dir.ok()?,
-        key,
-        krl: Some(krl.ok()?),
-        wait: config.wait(),
-        interval: config.poll_interval(),
-    }))
-}
-
-async fn follow(follower: Option<&mut Follower>) {
-    match follower {
-        Some(follower) => follower.run().await,
-        None => std::future::pending().await,
-    }
 }
 
 /// The thread of the logins. It feeds systemd's watchdog: a host agent that can't answer logins is one to restart.

@@ -27,6 +27,7 @@ pub mod random;
 pub mod renew;
 pub mod reply;
 pub mod revoked;
+pub mod sessions;
 pub mod shared;
 pub mod socket;
 pub mod state;

@@ -7,8 +7,8 @@
 //! - to the state directory, so that a restart knows which list was the newest ([`files::REVOKED_KEYS`](crate::state::files));
 //! - into the KRL that sshd reads, if `agent.toml` names one ([`krl_file`]).
 //!
-//! It runs whenever somebody needs the list: the daemon starts it when there is a KRL to keep, and others that need the list
-//! start it without one (`krl: None`). It stands beside the poller and not in it, so that neither a long list nor a slow disk
+//! It runs whenever somebody needs the list ([`Lists`]): from the start when there is a KRL to keep, and without one once
+//! sessions end with their keys. It stands beside the poller and not in it, so that neither a long list nor a slow disk
 //! stands before a snapshot.
 //!
 //! # How to use it
@@ -30,6 +30,8 @@ mod ask;
 mod disk;
 mod follow;
 pub mod krl_file;
+mod needed;
 
 pub use follow::{Follower, Listed, Parts};
 pub use krl_file::{KrlFile, KrlFileError};
+pub use needed::Lists;

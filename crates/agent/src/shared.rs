@@ -125,6 +125,12 @@ impl Shared {
             .send_modify(|attempts| *attempts = attempts.wrapping_add(1));
     }
 
+    /// Hears of the end of each attempt: what is known may be another then.
+    #[must_use]
+    pub fn attempts(&self) -> watch::Receiver<u64> {
+        self.attempts.subscribe()
+    }
+
     /// Changes the breaker.
     pub fn breaker<T>(&self, change: impl FnOnce(&mut Breaker) -> T) -> T {
         change(&mut self.breaker.lock().unwrap_or_else(PoisonError::into_inner))
