@@ -1,3 +1,4 @@
+use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -22,6 +23,7 @@ pub struct Host {
     pub name: String,
     dir: RootDir,
     agent: Option<Running>,
+    sessions: Option<Running>,
     sshd: Sshd,
 }
 
@@ -35,6 +37,7 @@ pub struct HostBuilder<'a> {
     chain: String,
     sshd_lines: String,
     revoked_keys: bool,
+    sessions: bool,
 }
 
 impl Host {
@@ -48,6 +51,7 @@ impl Host {
             chain: "agent".to_owned(),
             sshd_lines: String::new(),
             revoked_keys: false,
+            sessions: false,
         }
     }
 
@@ -74,6 +78,20 @@ impl Host {
     /// Starts the host agent again.
     pub fn start_agent(&mut self) -> Result {
         self.agent = Some(start_agent(&self.dir)?);
+        Ok(())
+    }
+
+    /// Ends the program that ends sessions, as a crash does.
+    pub fn kill_sessions(&mut self) -> Result {
+        if let Some(mut sessions) = self.sessions.take() {
+            sessions.kill()?;
+        }
+        Ok(())
+    }
+
+    /// Starts it again.
+    pub fn start_sessions(&mut self) -> Result {
+        self.sessions = Some(start_sessions(&self.dir)?);
         Ok(())
     }
 
@@ -154,6 +172,13 @@ impl HostBuilder<'_> {
         self
     }
 
+    /// Records sessions, and runs the program that ends them.
+    #[must_use]
+    pub fn with_sessions(mut self) -> Self {
+        self.sessions = true;
+        self
+    }
+
     /// Enrols the host and starts everything.
     pub fn start(self) -> Result<Host> {
         let dir = RootDir::named("keyroster-test-e2e")?;
@@ -176,12 +201,17 @@ impl HostBuilder<'_> {
         let sshd = Sshd::builder()
             .config(&self.sshd_lines)
             .config(&self.files(&dir)?)
-            .config(&self.key_command(&dir)?)
-            .start()?;
+            .config(&self.key_command(&dir)?);
+        let (sshd, sessions) = match self.sessions {
+            true => (sshd.pam(&recording(&dir)?), Some(start_sessions(&dir)?)),
+            false => (sshd, None),
+        };
+        let sshd = sshd.start()?;
         Ok(Host {
             name: self.name.to_owned(),
             dir,
             agent,
+            sessions,
             sshd,
         })
     }
@@ -196,7 +226,8 @@ impl HostBuilder<'_> {
             AGENT_CONFIG,
             format!(
                 "server = \"{}\"\nstate-dir = \"{path}/{STATE}\"\nsocket = \"{path}/{RUN}/agent.sock\"\n\
-                 poll-interval-seconds = 1\nlog = \"stderr\"\n{revoked_keys}",
+                 poll-interval-seconds = 1\nlog = \"stderr\"\n\
+                 sessions-socket = \"{path}/{SESSIONS}/sessions.sock\"\n{revoked_keys}",
                 self.server.url()
             ),
             0o644,
@@ -275,9 +306,35 @@ fn start_agent(dir: &RootDir) -> Result<Running> {
     Ok(agent)
 }
 
+/// A PAM stack that records sessions.
+fn recording(dir: &RootDir) -> Result<String> {
+    let program = dir.install("keyroster-sessions")?;
+    Ok(format!(
+        "account required pam_permit.so\nsession required pam_loginuid.so\n\
+         session optional pam_exec.so quiet {} record --dir={}\n",
+        program.display(),
+        dir.path().join(SESSIONS).display()
+    ))
+}
+
+fn start_sessions(dir: &RootDir) -> Result<Running> {
+    let base = dir.path().join(SESSIONS);
+    let running = Program::at(&dir.path().join("keyroster-sessions"))
+        .args(["serve", "--agent-user=keyroster-agent"])
+        .arg(format!("--dir={}", base.display()))
+        .spawn()?;
+    until("keyroster-sessions to listen", CHANGE_LIMIT, || {
+        Ok(UnixStream::connect(base.join("sessions.sock"))
+            .ok()
+            .map(drop))
+    })?;
+    Ok(running)
+}
+
 const AGENT_CONFIG: &str = "agent.toml";
 const STATE: &str = "state";
 const KRL: &str = "revoked-keys.krl";
 const RUN: &str = "run";
+const SESSIONS: &str = "sessions";
 /// The longest that a change on the key server may take to show in a login: many polls of one second.
 const CHANGE_LIMIT: Duration = Duration::from_secs(30);
