@@ -54,11 +54,16 @@ fn uid_of(root: &Path, account: &str) -> u32 {
 
 #[test]
 fn systemd_finds_nothing_wrong_with_the_units() {
-    for unit in ["keyroster-agent.service", "keyroster-server.service"] {
+    for unit in [
+        "keyroster-agent.service",
+        "keyroster-server.service",
+        "keyroster-sessions.service",
+    ] {
         let dir = tempfile::tempdir().unwrap();
         let text = fs::read_to_string(packaging("systemd").join(unit)).unwrap();
         let text = text
             .replace("/usr/lib/keyroster/keyroster-agent", "/usr/bin/true")
+            .replace("/usr/lib/keyroster/keyroster-sessions", "/usr/bin/true")
             .replace("/usr/bin/keyroster-server", "/usr/bin/true");
         let copy = dir.path().join(unit);
         fs::write(&copy, text).unwrap();
@@ -90,6 +95,19 @@ fn the_configuration_and_break_glass_directories_are_roots() {
         assert_eq!(
             (metadata.uid(), metadata.mode() & 0o7777),
             (0, 0o755),
+            "{dir}"
+        );
+    }
+}
+
+#[test]
+fn records_of_sessions_are_for_root_alone_and_the_socket_beside_them_can_be_reached() {
+    let root = installed("keyroster-host");
+    for (dir, mode) in [("", 0o755), ("records", 0o700)] {
+        let metadata = fs::metadata(root.path().join("run/keyroster-sessions").join(dir)).unwrap();
+        assert_eq!(
+            (metadata.uid(), metadata.mode() & 0o7777),
+            (0, mode),
             "{dir}"
         );
     }
