@@ -164,7 +164,7 @@ impl Stage {
     pub fn open(&self, ssh: &Ssh, script: &str) -> Session {
         let notes = self.notes();
         let command = format!(
-            "export NOTES={}; {script}; echo $$ > $NOTES/.shell && mv $NOTES/.shell $NOTES/shell; sleep 600",
+            "export NOTES={}; {script}; echo $$ > $NOTES/.shell && mv $NOTES/.shell $NOTES/shell; exec sleep 600",
             notes.display()
         );
         let mut client = ssh.clone().command(&command).build();
