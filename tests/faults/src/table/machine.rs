@@ -1,8 +1,11 @@
 //! The machine and the host agent's process.
 
+use std::fs;
 use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::time::Duration;
 
-use keyroster_testkit::{Behaviour, Result};
+use keyroster_testkit::{Behaviour, Failure, Result, until};
 
 use crate::documents::DAY_S;
 use crate::host::Clocks;
@@ -90,10 +93,7 @@ fn processes() -> Vec<Fault> {
         Fault::met_by_daemon("host agent stopped with its socket open", NoAgent, |_| {
             Ok(())
         })
-        .upset(|stage| {
-            stage.agent()?.wait_for_line("ready")?;
-            stage.agent()?.freeze()
-        })
+        .upset(stop)
         .how("SIGSTOP"),
         Fault::met_by_daemon("host agent killed, its socket left", NoAgent, |_| Ok(()))
             .upset(|stage| {
@@ -107,6 +107,22 @@ fn processes() -> Vec<Fault> {
     ]
 }
 
+/// SIGSTOP reaches the threads of a process one by one, and after the call that sent it has returned.
+fn stop(stage: &mut Stage<'_>) -> Result {
+    stage.agent()?.wait_for_line("ready")?;
+    stage.agent()?.freeze()?;
+    let tasks = format!("/proc/{}/task", stage.agent()?.pid());
+    until("every thread to stand still", STOP_LIMIT, || {
+        let all =
+            fs::read_dir(&tasks).map_err(|error| Failure::io("list", Path::new(&tasks), &error))?;
+        let stand = all.flatten().all(|task| {
+            let stat = fs::read_to_string(task.path().join("stat")).unwrap_or_default();
+            stat.contains(") T ")
+        });
+        Ok(stand.then_some(()))
+    })
+}
+
 fn clock(stage: &mut Stage<'_>, ahead_s: i64, rebooted: bool) -> Result {
     stage.set_clocks(Clocks { ahead_s, rebooted })
 }
@@ -115,3 +131,5 @@ fn clock(stage: &mut Stage<'_>, ahead_s: i64, rebooted: bool) -> Result {
 const YEARS_S: i64 = 3652 * DAY_S;
 /// Connections that are opened and say nothing.
 const STRANGERS: usize = 64;
+/// The longest that the threads may take to stop.
+const STOP_LIMIT: Duration = Duration::from_secs(20);
