@@ -58,7 +58,7 @@ pub use merge::{Conflict, Terms};
 pub use options::{GrantOptions, MAX_OPTIONS, MAX_TUNNEL_DEVICE, Permission, Tunnel};
 pub use resolve::{Decision, Resolution, effective_account, resolve};
 pub use roster::Roster;
-pub use snapshot::{AccountEntry, KeyEntry, Segment, snapshot_entries};
+pub use snapshot::{AccountEntry, KeyEntry, Segment, snapshot_entries, snapshot_entries_from};
 pub use text::{Label, MAX_LABEL_BYTES, MAX_REASON_BYTES, Reason};
 pub use time::Timestamp;
 pub use user::{User, UserKind, UserState};

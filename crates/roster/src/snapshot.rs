@@ -51,6 +51,15 @@ impl Segment {
 /// Accounts come in order of name. A key that may never log in has no entry, and neither has an account without keys. The
 /// cost is that of the host's own grants and the users whom they concern: no other key is looked at.
 pub fn snapshot_entries(roster: &Roster, host: &HostId, now: Timestamp) -> Vec<AccountEntry> {
+    snapshot_entries_from(roster, host, |_| now)
+}
+
+/// The same, for each account from a moment of its own on.
+pub fn snapshot_entries_from(
+    roster: &Roster,
+    host: &HostId,
+    begin: impl Fn(&AccountName) -> Timestamp,
+) -> Vec<AccountEntry> {
     let Some(host) = roster.hosts.get(host) else {
         return Vec::new();
     };
@@ -58,22 +67,26 @@ pub fn snapshot_entries(roster: &Roster, host: &HostId, now: Timestamp) -> Vec<A
     for grant in roster
         .grants
         .values()
-        .filter(|grant| grant.may_still_hold(now) && targets(grant, host))
+        .filter(|grant| grant.may_still_hold(begin(&grant.account)) && targets(grant, host))
     {
         by_account.entry(&grant.account).or_default().push(grant);
     }
-    let view = View {
-        roster,
-        host,
-        now,
-        keys_of: keys_by_user(roster),
+    let keys_of = keys_by_user(roster);
+    let entry = |(account, grants): (&AccountName, Vec<&Grant>)| {
+        let view = View {
+            roster,
+            host,
+            now: begin(account),
+            keys_of: &keys_of,
+        };
+        AccountEntry {
+            account: account.clone(),
+            keys: view.keys_at(account, &grants),
+        }
     };
     by_account
         .into_iter()
-        .map(|(account, grants)| AccountEntry {
-            account: account.clone(),
-            keys: view.keys_at(account, &grants),
-        })
+        .map(entry)
         .filter(|entry| !entry.keys.is_empty())
         .collect()
 }
@@ -83,7 +96,7 @@ struct View<'a> {
     roster: &'a Roster,
     host: &'a Host,
     now: Timestamp,
-    keys_of: HashMap<&'a UserName, Vec<&'a Key>>,
+    keys_of: &'a HashMap<&'a UserName, Vec<&'a Key>>,
 }
 
 impl<'a> View<'a> {

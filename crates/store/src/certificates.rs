@@ -112,10 +112,11 @@ impl HostCredential {
 statements! {
     GET = "select h.id, h.state, h.generation, h.issued_generation, h.previous_generation, h.rotated_at, s.restored_at \
         from hosts h cross join roster_state s where h.id = $1 and s.id = 1";
-    ROTATE = "update hosts set generation = $2, previous_generation = $3, rotated_at = $4 \
+    ROTATE = "update hosts set generation = $2, previous_generation = $3, rotated_at = $4, standing_revision = $5 \
         where id = $1 and generation = $3";
-    ADOPT = "update hosts set generation = $2, issued_generation = $2, previous_generation = $3, rotated_at = $4 where id = $1";
-    ISSUE = "update hosts set issued_generation = $2 where id = $1";
+    ADOPT = "update hosts set generation = $2, issued_generation = $2, previous_generation = $3, rotated_at = $4, \
+        standing_revision = $5 where id = $1";
+    ISSUE = "update hosts set issued_generation = $2, standing_revision = $3 where id = $1";
 }
 
 impl Reader {
@@ -173,8 +174,9 @@ impl Writer<'_> {
             return self.show_certificate(host, generation).await;
         };
         let numbers = (generation.cast_signed(), known.generation.cast_signed());
-        tx.execute(ADOPT, values![host, numbers.0, numbers.1, self.now])
-            .await?;
+        let revision = tx.revision().as_i64();
+        let values = values![host, numbers.0, numbers.1, self.now, revision];
+        tx.execute(ADOPT, values).await?;
         let detail = json!({ "generation": generation, "known": known.issued });
         let event = Event::new(
             Action::HostAdoptCertificate,
@@ -205,7 +207,8 @@ impl Writer<'_> {
             Shown::Current => {}
         }
         let issued = credential.issued.saturating_add(1);
-        tx.execute(ISSUE, values![host, issued.cast_signed()])
+        let revision = tx.revision().as_i64();
+        tx.execute(ISSUE, values![host, issued.cast_signed(), revision])
             .await?;
         let detail = json!({ "generation": issued, "shown": generation });
         let event = Event::new(
@@ -248,8 +251,9 @@ impl WriteTx {
             credential.issued.cast_signed(),
             credential.generation.cast_signed(),
         );
+        let revision = self.revision().as_i64();
         match self
-            .execute(ROTATE, values![host, next, current, now])
+            .execute(ROTATE, values![host, next, current, now, revision])
             .await?
         {
             1 => Ok(()),
@@ -263,9 +267,9 @@ impl WriteTx {
 }
 
 #[derive(FromRow)]
-struct CredentialRow {
-    id: String,
-    state: String,
+pub(crate) struct CredentialRow {
+    pub id: String,
+    pub state: String,
     generation: i64,
     issued_generation: i64,
     previous_generation: Option<i64>,

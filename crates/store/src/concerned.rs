@@ -4,9 +4,13 @@
 //! marked without need, which costs it a look in vain; one that is left out would go on with what was taken away. So nothing
 //! here looks at times, states or effects: a grant that is not revoked may matter, whether it allows or denies.
 //!
+//! Beside the hosts stand the accounts: for each host or host group that such a grant is on, the newest revision that
+//! concerned the grant's account. A host is so told what changed instead of everything, at the cost of a row for a grant and
+//! not of one for a host. What no account tells, such as a host's move to another host group, marks the host as a whole.
+//!
 //! A verb can't be committed without saying which hosts it concerns.
 
-use keyroster_keys::{GroupName, UserName};
+use keyroster_keys::{AccountName, GroupName, UserName};
 use keyroster_roster::{HostId, MAX_GRACE_S, MAX_MAX_STALENESS_S, Revision, Target};
 use sqlx::FromRow;
 
@@ -18,10 +22,14 @@ use crate::write::WriteTx;
 /// The hosts that a write concerns.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Concerned<'a> {
-    /// This one.
+    /// This one, as a whole.
     Host(&'a HostId),
-    /// Those in a host group.
+    /// Those in a host group, each as a whole.
     HostGroup(&'a GroupName),
+    /// Those in a host group, by its settings and by no account.
+    Settings(&'a GroupName),
+    /// Those that a grant for this account is on.
+    Grant(&'a Target, &'a AccountName),
     /// Those that grants for a group are on.
     Group(&'a GroupName),
     /// Those that grants for a user are on, or for a group that the user is in.
@@ -53,13 +61,38 @@ impl Marked {
 macro_rules! mark {
     ($condition:expr) => {
         concat!(
-            "update hosts set changed_revision = $1 where state = 'active' and ",
+            "update hosts set changed_revision = $1, standing_revision = $1 where state = 'active' and ",
             $condition
         )
     };
 }
 
-/// Marks the hosts that some grants are on, given by a query of their `host` and `host_group`.
+/// The same, each as a whole.
+macro_rules! mark_whole {
+    ($condition:expr) => {
+        concat!(
+            "update hosts set changed_revision = $1, standing_revision = $1, whole_revision = $1 \
+             where state = 'active' and ",
+            $condition
+        )
+    };
+}
+
+/// Marks the accounts that some grants are for, given by a query of their `host`, `host_group` and `account`.
+macro_rules! touch {
+    ($grants:expr) => {
+        concat!(
+            "insert into account_changes (scope, account, revision, changed_at) \
+             select distinct coalesce('host/' || t.host, 'host-group/' || t.host_group), t.account, \
+                cast($1 as bigint), cast($3 as bigint) from (",
+            $grants,
+            ") t where true on conflict (scope, account) do update set \
+                revision = excluded.revision, changed_at = excluded.changed_at"
+        )
+    };
+}
+
+/// Marks the hosts that some grants are on, given by a query of the same.
 macro_rules! mark_targets {
     ($grants:expr) => {
         concat!(
@@ -77,10 +110,25 @@ macro_rules! mark_targets {
 macro_rules! grants_for {
     ($users:expr) => {
         concat!(
-            "select g.host, g.host_group from grants g where g.revoked_at is null and g.user_name in (", $users, ") \
-             union all select g.host, g.host_group from grants g where g.revoked_at is null and g.group_name in \
+            "select g.host, g.host_group, g.account from grants g \
+                where g.revoked_at is null and g.user_name in (", $users, ") \
+             union all select g.host, g.host_group, g.account from grants g where g.revoked_at is null and g.group_name in \
                 (select n.group_name from group_members n where n.user_name in (", $users, "))"
         )
+    };
+}
+
+/// The grants for the group `$2`.
+macro_rules! grants_for_group {
+    () => {
+        "select g.host, g.host_group, g.account from grants g where g.revoked_at is null and g.group_name = $2"
+    };
+}
+
+/// The user `$2`, and the services that the user owns.
+macro_rules! user_and_services {
+    () => {
+        "select u.name from users u where u.name = $2 union select u.name from users u where u.owner = $2"
     };
 }
 
@@ -100,11 +148,19 @@ macro_rules! keep_freshness {
 statements! {
     CHANGED = "select id, changed_revision from hosts where changed_revision > $1 order by changed_revision";
     MARK_HOST = mark!("id = $2");
+    MARK_HOST_WHOLE = mark_whole!("id = $2");
     MARK_HOST_GROUP = mark!("id in (select m.host from host_group_members m where m.host_group = $2)");
-    MARK_GROUP = mark_targets!("select g.host, g.host_group from grants g where g.revoked_at is null and g.group_name = $2");
+    MARK_HOST_GROUP_WHOLE =
+        mark_whole!("id in (select m.host from host_group_members m where m.host_group = $2)");
+    MARK_GROUP = mark_targets!(grants_for_group!());
     MARK_USER = mark_targets!(grants_for!("$2"));
-    MARK_USER_AND_SERVICES =
-        mark_targets!(grants_for!("select u.name from users u where u.name = $2 union select u.name from users u where u.owner = $2"));
+    MARK_USER_AND_SERVICES = mark_targets!(grants_for!(user_and_services!()));
+    TOUCH_ACCOUNT = "insert into account_changes (scope, account, revision, changed_at) values ($2, $4, $1, $3) \
+        on conflict (scope, account) do update set revision = excluded.revision, changed_at = excluded.changed_at";
+    TOUCH_SETTINGS = "update host_groups set settings_revision = $1 where name = $2";
+    TOUCH_GROUP = touch!(grants_for_group!());
+    TOUCH_USER = touch!(grants_for!("$2"));
+    TOUCH_USER_AND_SERVICES = touch!(grants_for!(user_and_services!()));
     RECORD = "insert into write_hosts (revision, host, written_at) \
         select cast($1 as bigint), h.id, cast($2 as bigint) from hosts h where h.changed_revision = $1";
     // One write's records go for each that come, so there never are more than there once had to be.
@@ -137,12 +193,35 @@ impl WriteTx {
         let revision = self.revision().as_i64();
         let (statement, by) = concerned.found_by();
         self.execute(statement, values![revision, by]).await?;
+        self.touch(concerned).await?;
         if does == Does::TakeAway {
             let forgotten = self.now.saturating_add(-RECEIPT_S);
             self.execute(FORGET, values![forgotten]).await?;
             self.execute(RECORD, values![revision, self.now]).await?;
         }
         Ok(Marked(()))
+    }
+
+    /// Marks the accounts that a write concerns, or the settings.
+    async fn touch(&mut self, concerned: Concerned<'_>) -> Result<(), StoreError> {
+        let revision = self.revision().as_i64();
+        let (statement, name) = match concerned {
+            Concerned::Host(_) | Concerned::HostGroup(_) => return Ok(()),
+            Concerned::Settings(name) => {
+                let values = values![revision, name];
+                return self.execute(TOUCH_SETTINGS, values).await.map(drop);
+            }
+            Concerned::Grant(target, account) => {
+                let scope = scope_of(target);
+                let values = values![revision, &scope, self.now, account];
+                return self.execute(TOUCH_ACCOUNT, values).await.map(drop);
+            }
+            Concerned::Group(name) => (TOUCH_GROUP, name.as_str()),
+            Concerned::User(name) => (TOUCH_USER, name.as_str()),
+            Concerned::UserAndServices(name) => (TOUCH_USER_AND_SERVICES, name.as_str()),
+        };
+        let values = values![revision, name, self.now];
+        self.execute(statement, values).await.map(drop)
     }
 
     /// Keeps the bound on staleness of a host. Before the host is put into a host group, or taken out of one.
@@ -167,8 +246,12 @@ impl<'a> Concerned<'a> {
     /// The statement that marks them, and what it looks for.
     fn found_by(self) -> (Statement, &'a str) {
         match self {
-            Self::Host(id) => (MARK_HOST, id.as_str()),
-            Self::HostGroup(name) => (MARK_HOST_GROUP, name.as_str()),
+            Self::Host(id) => (MARK_HOST_WHOLE, id.as_str()),
+            Self::HostGroup(name) => (MARK_HOST_GROUP_WHOLE, name.as_str()),
+            Self::Grant(Target::Host(id), _) => (MARK_HOST, id.as_str()),
+            Self::Settings(name) | Self::Grant(Target::HostGroup(name), _) => {
+                (MARK_HOST_GROUP, name.as_str())
+            }
             Self::Group(name) => (MARK_GROUP, name.as_str()),
             Self::User(name) => (MARK_USER, name.as_str()),
             Self::UserAndServices(name) => (MARK_USER_AND_SERVICES, name.as_str()),
@@ -176,12 +259,11 @@ impl<'a> Concerned<'a> {
     }
 }
 
-impl<'a> From<&'a Target> for Concerned<'a> {
-    fn from(target: &'a Target) -> Self {
-        match target {
-            Target::Host(id) => Self::Host(id),
-            Target::HostGroup(name) => Self::HostGroup(name),
-        }
+/// Where the accounts of a target's grants are written down.
+fn scope_of(target: &Target) -> String {
+    match target {
+        Target::Host(id) => format!("host/{id}"),
+        Target::HostGroup(name) => format!("host-group/{name}"),
     }
 }
 

@@ -11,7 +11,7 @@ use sqlx::FromRow;
 use crate::StoreError;
 use crate::action::Action;
 use crate::audit::Event;
-use crate::concerned::Does;
+use crate::concerned::{Concerned, Does};
 use crate::db::{Record, statements, values};
 use crate::error::Object;
 use crate::page::{Limit, Page};
@@ -140,7 +140,8 @@ impl Writer<'_> {
         }
         tx.check_ends(grant).await?;
         tx.insert(grant).await?;
-        let marked = tx.mark((&grant.target).into(), Does::TakeAway).await?;
+        let on = Concerned::Grant(&grant.target, &grant.account);
+        let marked = tx.mark(on, Does::TakeAway).await?;
         self.commit(
             tx,
             Event::new(Action::GrantAdd, &object, &detail(grant)),
@@ -171,7 +172,8 @@ impl Writer<'_> {
             return tx.unchanged().await;
         }
         tx.revoke_grant_row(id).await?;
-        let marked = tx.mark((&grant.target).into(), Does::TakeAway).await?;
+        let on = Concerned::Grant(&grant.target, &grant.account);
+        let marked = tx.mark(on, Does::TakeAway).await?;
         let detail =
             json!({ "effect": grant.effect.as_str(), "reason": reason.map(Reason::as_str) });
         self.written(

@@ -139,7 +139,7 @@ impl Writer<'_> {
         tx.keep_freshness_of_group(name).await?;
         tx.execute(SET, &columns(&after)).await?;
         // Even a laxer bound is on a receipt: whoever changes it may wait until it holds everywhere.
-        let marked = tx.mark(Concerned::HostGroup(name), Does::TakeAway).await?;
+        let marked = tx.mark(Concerned::Settings(name), Does::TakeAway).await?;
         let detail = json!({ "after": told(&after), "before": told(&before) });
         self.written(
             tx,

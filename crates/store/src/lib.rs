@@ -8,6 +8,7 @@
 //! seconds since the Unix epoch, ids as text. What is read back is parsed into the model's types again; a row that can't
 //! be is [`StoreError::Corrupt`], never skipped, for a skipped denial would let somebody in.
 
+mod account_changes;
 mod action;
 mod audit;
 mod backup;
@@ -35,12 +36,14 @@ mod restore;
 mod revoked_keys;
 mod slice;
 mod sqlite;
+mod standings;
 mod state;
 mod store;
 mod token_hash;
 mod users;
 mod write;
 
+pub use account_changes::AccountChange;
 pub use action::Action;
 pub use audit::AuditVerdict;
 pub use bearer_tokens::{BearerToken, Role, TokenStanding};
@@ -59,6 +62,7 @@ pub use receipt::HostReceipt;
 pub use restore::{Redone, RestoreMode, Restored};
 pub use revoked_keys::RevokedKeysState;
 pub use slice::HostSlice;
+pub use standings::{HostStanding, OwnGrants};
 pub use state::RosterState;
 pub use store::{Pools, Store};
 pub use token_hash::{TokenHash, TokenHashError};
@@ -67,6 +71,7 @@ pub use write::{Outcome, Writer};
 /// Every statement of this crate.
 fn every_statement() -> impl Iterator<Item = db::Statement> {
     let files = [
+        account_changes::STATEMENTS,
         audit::STATEMENTS,
         bearer_tokens::STATEMENTS,
         certificates::STATEMENTS,
@@ -83,6 +88,7 @@ fn every_statement() -> impl Iterator<Item = db::Statement> {
         revoked_keys::STATEMENTS,
         restore::STATEMENTS,
         slice::STATEMENTS,
+        standings::STATEMENTS,
         state::STATEMENTS,
         users::STATEMENTS,
     ];

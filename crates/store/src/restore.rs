@@ -72,7 +72,7 @@ statements! {
     // They live an hour, and some were used after the backup was made.
     END_ENROLMENT_TOKENS = "update enrolment_tokens set expires_at = $1 where used_at is null and expires_at > $1";
     ADD_ENDED = "insert into ended_before (kind, id, revision) values ($1, $2, $3) on conflict (kind, id) do nothing";
-    MARK_ALL_HOSTS = "update hosts set changed_revision = $1 where state = 'active'";
+    MARK_ALL_HOSTS = "update hosts set changed_revision = $1, standing_revision = $1, whole_revision = $1 where state = 'active'";
     CHANGE_LIST = "update roster_state set list_revision = revision where id = 1";
     COUNT_ENDED = "select count(*) as number from ended_before where kind = $1 and id = $2";
 }

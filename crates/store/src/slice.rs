@@ -1,16 +1,16 @@
 //! The slice of the roster that concerns one host.
 //!
 //! Read in one transaction, by queries that begin at the host and follow indexes: a host with ten grants costs the same in
-//! a roster of ten hosts and in one of ten thousand.
+//! a roster of ten hosts and in one of ten thousand. A part of the slice, for some of its accounts, costs what these do.
 
 use std::collections::BTreeMap;
 
-use keyroster_keys::{GroupName, UserName};
+use keyroster_keys::{AccountName, GroupName, UserName};
 use keyroster_roster::{Group, Host, HostId, Roster};
 use sqlx::FromRow;
 
 use crate::StoreError;
-use crate::db::{Record, statements, values};
+use crate::db::{Record, Statement, Value, statements, values};
 use crate::grants::{GrantRow, columns};
 use crate::host_groups::HostGroupRow;
 use crate::keys::KeyRow;
@@ -30,16 +30,20 @@ pub struct HostSlice {
     pub roster: Roster,
 }
 
-/// The grants that hold on a host. As two queries, since neither database uses both indexes for one with `or`.
+/// The grants that hold on a host, or those of them for which the condition is true. As two queries, since neither database
+/// uses both indexes for one with `or`.
 macro_rules! on_host {
-    ($columns:expr) => {
+    ($columns:expr, $condition:expr) => {
         concat!(
             "select ",
             $columns,
-            " from grants g where g.host = $1 and g.revoked_at is null union all select ",
+            " from grants g where g.host = $1 and g.revoked_at is null",
+            $condition,
+            " union all select ",
             $columns,
             " from host_group_members m join grants g on g.host_group = m.host_group \
-             where m.host = $1 and g.revoked_at is null"
+             where m.host = $1 and g.revoked_at is null",
+            $condition
         )
     };
 }
@@ -47,9 +51,9 @@ macro_rules! on_host {
 /// Whom those grants concern: users by name, by group, and the owners of services among them. Tables are looked up with
 /// `in` rather than joined: a planner without statistics may begin a join at the larger end.
 macro_rules! concerned {
-    () => {
+    ($condition:expr) => {
         concat!(
-            "with granted as (", on_host!("g.user_name, g.group_name"), "), \
+            "with granted as (", on_host!("g.user_name, g.group_name", $condition), "), \
              subjects as (\
                 select user_name as name from granted where user_name is not null \
                 union select m.user_name from group_members m \
@@ -62,18 +66,78 @@ macro_rules! concerned {
     };
 }
 
+macro_rules! grants {
+    ($condition:expr) => {
+        on_host!(columns!(), $condition)
+    };
+}
+
+macro_rules! groups {
+    ($condition:expr) => {
+        concat!("with granted as (", on_host!("g.group_name", $condition), ") \
+            select n.name, m.user_name from groups n left join group_members m on m.group_name = n.name \
+            where n.name in (select group_name from granted where group_name is not null)")
+    };
+}
+
+macro_rules! users {
+    ($condition:expr) => {
+        concat!(
+            concerned!($condition),
+            "select u.name, u.kind, u.owner, u.state, u.created_at from users u \
+            where u.name in (select name from concerned)"
+        )
+    };
+}
+
+macro_rules! keys {
+    ($condition:expr) => {
+        concat!(concerned!($condition), "select k.fingerprint, k.user_name, k.algorithm, k.base64, k.label, \
+            k.added_at, k.expires_at, k.revoked_at from keys k where k.user_name in (select name from concerned)")
+    };
+}
+
+/// Of these accounts; there are [`ACCOUNTS_AT_ONCE`].
+macro_rules! of_accounts {
+    () => {
+        " and g.account in ($2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)"
+    };
+}
+
 statements! {
     HOST_GROUPS = "select h.name, h.max_staleness_s, h.grace_s, h.mode, h.end_sessions from host_groups h \
         where h.name in (select m.host_group from host_group_members m where m.host = $1)";
-    GRANTS = on_host!(columns!());
-    GROUPS = concat!("with granted as (", on_host!("g.group_name"), ") \
-        select n.name, m.user_name from groups n left join group_members m on m.group_name = n.name \
-        where n.name in (select group_name from granted where group_name is not null)");
-    USERS = concat!(concerned!(), "select u.name, u.kind, u.owner, u.state, u.created_at from users u \
-        where u.name in (select name from concerned)");
-    KEYS = concat!(concerned!(), "select k.fingerprint, k.user_name, k.algorithm, k.base64, k.label, \
-        k.added_at, k.expires_at, k.revoked_at from keys k where k.user_name in (select name from concerned)");
+    GRANTS = grants!("");
+    GROUPS = groups!("");
+    USERS = users!("");
+    KEYS = keys!("");
+    GRANTS_OF_ACCOUNTS = grants!(of_accounts!());
+    GROUPS_OF_ACCOUNTS = groups!(of_accounts!());
+    USERS_OF_ACCOUNTS = users!(of_accounts!());
+    KEYS_OF_ACCOUNTS = keys!(of_accounts!());
 }
+
+/// What a slice is read by.
+struct Queries {
+    grants: Statement,
+    groups: Statement,
+    users: Statement,
+    keys: Statement,
+}
+
+const OF_HOST: Queries = Queries {
+    grants: GRANTS,
+    groups: GROUPS,
+    users: USERS,
+    keys: KEYS,
+};
+
+const OF_ACCOUNTS: Queries = Queries {
+    grants: GRANTS_OF_ACCOUNTS,
+    groups: GROUPS_OF_ACCOUNTS,
+    users: USERS_OF_ACCOUNTS,
+    keys: KEYS_OF_ACCOUNTS,
+};
 
 impl Store {
     /// The slice that concerns one host; `None` if there never was such a host.
@@ -85,38 +149,77 @@ impl Store {
 impl Reader {
     /// The slice that concerns one host; `None` if there never was such a host.
     pub async fn host_slice(&mut self, id: &HostId) -> Result<Option<HostSlice>, StoreError> {
+        let Some(mut slice) = self.empty_slice(id).await? else {
+            return Ok(None);
+        };
+        self.fill(&mut slice.roster, &OF_HOST, values![id]).await?;
+        Ok(Some(slice))
+    }
+
+    /// The part of the slice that concerns these accounts: it decides like the whole for them, and for no other.
+    pub async fn host_slice_of(
+        &mut self,
+        id: &HostId,
+        accounts: &[&AccountName],
+    ) -> Result<Option<HostSlice>, StoreError> {
+        let Some(mut slice) = self.empty_slice(id).await? else {
+            return Ok(None);
+        };
+        for some in accounts.chunks(ACCOUNTS_AT_ONCE) {
+            let mut values = vec![Value::from(id)];
+            values.extend(some.iter().map(|account| Value::from(*account)));
+            values.resize(1 + ACCOUNTS_AT_ONCE, Value::Text(None));
+            self.fill(&mut slice.roster, &OF_ACCOUNTS, &values).await?;
+        }
+        Ok(Some(slice))
+    }
+
+    /// The host and its host groups, without grants.
+    async fn empty_slice(&mut self, id: &HostId) -> Result<Option<HostSlice>, StoreError> {
         let state = self.state().await?;
         let Some(host) = self.host(id).await? else {
             return Ok(None);
         };
-        let of_host = values![id];
-        let host_groups = self.tx.all::<HostGroupRow>(HOST_GROUPS, of_host).await?;
-        let grants = self.tx.all::<GrantRow>(GRANTS, of_host).await?;
-        let groups = self.tx.all::<GroupMemberRow>(GROUPS, of_host).await?;
-        let users = self.tx.all::<UserRow>(USERS, of_host).await?;
-        let keys = self.tx.all::<KeyRow>(KEYS, of_host).await?;
+        let host_groups = self
+            .tx
+            .all::<HostGroupRow>(HOST_GROUPS, values![id])
+            .await?;
         let roster = Roster {
-            users: users
-                .into_iter()
-                .map(|user| (user.name.clone(), user))
-                .collect(),
-            keys: keys.into_iter().map(|key| (key.fingerprint, key)).collect(),
-            groups: gather(groups),
             hosts: BTreeMap::from([(host.id.clone(), host.clone())]),
             host_groups: host_groups
                 .into_iter()
                 .map(|group| (group.name.clone(), group))
                 .collect(),
-            grants: grants
-                .into_iter()
-                .map(|grant| (grant.id.clone(), grant))
-                .collect(),
+            ..Roster::default()
         };
         Ok(Some(HostSlice {
             state,
             host,
             roster,
         }))
+    }
+
+    async fn fill(
+        &mut self,
+        roster: &mut Roster,
+        queries: &Queries,
+        values: &[Value<'_>],
+    ) -> Result<(), StoreError> {
+        let grants = self.tx.all::<GrantRow>(queries.grants, values).await?;
+        let groups = self
+            .tx
+            .all::<GroupMemberRow>(queries.groups, values)
+            .await?;
+        let users = self.tx.all::<UserRow>(queries.users, values).await?;
+        let keys = self.tx.all::<KeyRow>(queries.keys, values).await?;
+        let grants = grants.into_iter().map(|grant| (grant.id.clone(), grant));
+        roster.grants.extend(grants);
+        roster.groups.extend(gather(groups));
+        let users = users.into_iter().map(|user| (user.name.clone(), user));
+        roster.users.extend(users);
+        let keys = keys.into_iter().map(|key| (key.fingerprint, key));
+        roster.keys.extend(keys);
+        Ok(())
     }
 }
 
@@ -154,12 +257,15 @@ impl Record for GroupMemberRow {
     }
 }
 
+/// Accounts that one query asks for.
+const ACCOUNTS_AT_ONCE: usize = 16;
+
 #[cfg(test)]
 mod tests {
     use sqlx::{AssertSqlSafe, Row as _};
 
     use super::*;
-    use crate::{Location, Store, concerned, receipt, revoked_keys};
+    use crate::{Location, Store, account_changes, concerned, receipt, revoked_keys, standings};
 
     #[tokio::test]
     async fn no_query_reads_a_whole_table() {
@@ -170,11 +276,14 @@ mod tests {
         let Store::Sqlite(pools) = &store else {
             panic!("not a file")
         };
-        let others = concerned::STATEMENTS
-            .iter()
-            .chain(receipt::STATEMENTS)
-            .chain(revoked_keys::STATEMENTS);
-        for statement in STATEMENTS.iter().chain(others) {
+        let others = [
+            account_changes::STATEMENTS,
+            concerned::STATEMENTS,
+            receipt::STATEMENTS,
+            revoked_keys::STATEMENTS,
+            standings::STATEMENTS,
+        ];
+        for statement in STATEMENTS.iter().chain(others.into_iter().flatten()) {
             let explain = AssertSqlSafe(format!("explain query plan {}", statement.sql));
             let plan = sqlx::query(explain)
                 .bind("id")
@@ -183,8 +292,14 @@ mod tests {
                 .unwrap();
             for step in plan.iter().map(|row| row.get::<String, _>("detail")) {
                 // What an earlier step has gathered is of the size of the slice.
-                let gathered =
-                    ["SCAN granted", "SCAN subjects", "SCAN concerned"].contains(&step.as_str());
+                let gathered = [
+                    "SCAN granted",
+                    "SCAN subjects",
+                    "SCAN concerned",
+                    "SCAN t",
+                    "SCAN CONSTANT ROW",
+                ]
+                .contains(&step.as_str());
                 assert!(
                     gathered || !step.starts_with("SCAN"),
                     "{}: {step}",

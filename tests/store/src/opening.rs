@@ -62,18 +62,28 @@ on_both! {
         fixture.add_person("alice").await;
         fixture.add_host_group("web").await;
         fixture.add_host(1, "web").await;
+        fixture.add_grant(2, for_user("alice"), on_host_group("web")).await;
+        let before = fixture.state().await.revision;
         fixture.store.close().await;
         fixture.tamper(
             "drop table write_hosts; drop table past_freshness; drop table host_confirmations; \
              drop index hosts_by_change; alter table hosts drop column changed_revision; \
              drop index services_of_owner; drop index audit_events_of_object; \
-             delete from _sqlx_migrations where version = 2",
+             drop table account_changes; drop index hosts_by_whole; drop index hosts_by_standing; \
+             drop index grants_on_host_account; drop index grants_on_host_group_account; \
+             alter table host_groups drop column settings_revision; alter table hosts drop column whole_revision; \
+             alter table hosts drop column standing_revision; \
+             delete from _sqlx_migrations where version in (2, 3)",
         ).await;
         let store = fixture.another_store().await;
         let granted = store.write(&actor("admin"), NOW).add_grant(&grant(1, for_user("alice"), on_host(1))).await;
         let revision = granted.unwrap().revision;
         let mut reader = store.read().await.unwrap();
         let nothing = Revision::new(0).unwrap();
+        let standing = reader.standings(None).await.unwrap().pop().unwrap();
+        assert_eq!((standing.whole, standing.changed), (before, revision), "what it held is not known");
+        let changes = reader.account_changes(&host_id(1), nothing).await.unwrap();
+        assert_eq!(changes[&account("deploy")].revision, revision);
         assert_eq!(reader.changed_hosts(nothing).await.unwrap(), [(host_id(1), revision)]);
         assert_eq!(reader.receipt(revision).await.unwrap().len(), 1);
     }

@@ -61,6 +61,33 @@ on_both! {
         assert!(allowed > 100 && denied > 100, "the rosters try nothing: {allowed} allowed, {denied} denied");
     }
 
+    async fn a_part_of_a_slice_decides_like_the_whole_for_its_accounts_and_holds_no_others(fixture: Fixture) {
+        let mut runner = TestRunner::deterministic();
+        for roster in 0..ROSTERS {
+            let plan = plan().new_tree(&mut runner).unwrap().current();
+            plan.load(&fixture, roster).await;
+        }
+        let mut reader = fixture.store.read().await.unwrap();
+        let whole = whole(&fixture).await;
+        // More than one query asks for.
+        let others: Vec<_> = (0..40).map(|number| account(&format!("other{number}"))).collect();
+        let mut told = 0;
+        for host in whole.hosts.values() {
+            let all = keyroster_roster::snapshot_entries(&whole, &host.id, NOW);
+            for name in ["root", "deploy"].map(account) {
+                let accounts: Vec<_> = others.iter().chain([&name]).collect();
+                let part = reader.host_slice_of(&host.id, &accounts).await.unwrap().unwrap();
+                assert!(part.roster.grants.values().all(|grant| grant.account == name));
+                let found = keyroster_roster::snapshot_entries(&part.roster, &host.id, NOW);
+                let expected: Vec<_> = all.iter().filter(|entry| entry.account == name).cloned().collect();
+                assert_eq!(found, expected);
+                assert_eq!(part.roster.freshness_of(&part.host), whole.freshness_of(host));
+                told += expected.len();
+            }
+        }
+        assert!(told > 10, "the rosters try nothing: {told}");
+    }
+
     async fn a_slice_holds_nothing_that_does_not_concern_its_host(fixture: Fixture) {
         for name in ["alice", "bob", "owner", "stranger"] {
             fixture.add_person(name).await;
