@@ -30,5 +30,5 @@ pub use error::{ClientError, FetchError, TlsError, Transport};
 pub use pem::{certificate_from_pem, certificates_from_pem, private_key_from_pem};
 pub use pin::{CaPin, PinError};
 pub use reqwest::RequestBuilder;
-pub use server::{Drained, PeerAddr, PeerCertificate, ServerLimits, serve};
+pub use server::{Drained, PeerAddr, PeerCertificate, ServerLimits, listen, serve};
 pub use tls::{CertificateHandle, server_config};

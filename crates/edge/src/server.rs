@@ -6,6 +6,7 @@
 
 use std::convert::Infallible;
 use std::future::Future;
+use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
@@ -18,7 +19,7 @@ use hyper_util::server::conn::auto::Builder;
 use hyper_util::service::TowerToHyperService;
 use rustls::ServerConfig;
 use rustls_pki_types::CertificateDer;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
@@ -42,6 +43,8 @@ pub struct ServerLimits {
     pub handshake: Duration,
     /// From the start of an HTTP/1 request (or of waiting for one) to the end of its headers.
     pub header_read: Duration,
+    /// Handshakes under way at one time; the next connections wait in the listener's backlog, where no deadline runs for them.
+    pub max_handshakes: usize,
     /// Connections open at one time, handshakes included; the next ones wait in the listener's backlog.
     pub max_connections: usize,
     /// HTTP/2 requests open at one time on one connection.
@@ -63,6 +66,7 @@ impl Default for ServerLimits {
         Self {
             handshake: HANDSHAKE_TIMEOUT,
             header_read: HEADER_READ_TIMEOUT,
+            max_handshakes: MAX_HANDSHAKES,
             max_connections: MAX_CONNECTIONS,
             max_streams: MAX_STREAMS,
             keep_alive_interval: KEEP_ALIVE_INTERVAL,
@@ -84,6 +88,21 @@ pub enum Drained {
     CutOff(usize),
 }
 
+/// Listens on an address, with a backlog for all the hosts that come back after a restart.
+///
+/// # Errors
+/// When the address can't be listened on.
+pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4()?,
+        SocketAddr::V6(_) => TcpSocket::new_v6()?,
+    };
+    // Or a restart would wait for connections of before to be forgotten.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(LISTEN_BACKLOG)
+}
+
 /// Serves until `shutdown` resolves, then lets open requests finish within the drain deadline.
 ///
 /// `service` is an `axum::Router` or any other tower service that answers everything.
@@ -103,16 +122,19 @@ where
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     let acceptor = TlsAcceptor::from(tls);
-    let permits = Arc::new(Semaphore::new(limits.max_connections));
+    let places = Places {
+        connections: Arc::new(Semaphore::new(limits.max_connections)),
+        handshakes: Arc::new(Semaphore::new(limits.max_handshakes)),
+    };
     let (drain, draining) = watch::channel(());
     let mut connections = JoinSet::new();
     let mut shutdown = pin!(shutdown);
     loop {
-        let (stream, peer, permit) = tokio::select! {
+        let (stream, peer, place) = tokio::select! {
             biased;
             () = &mut shutdown => break,
             Some(_ended) = connections.join_next() => continue,
-            accepted = accept(&listener, &permits) => accepted,
+            accepted = accept(&listener, &places) => accepted,
         };
         let (acceptor, draining) = (acceptor.clone(), draining.clone());
         let connection = Connection {
@@ -120,7 +142,7 @@ where
             peer,
             limits,
             draining,
-            _permit: permit,
+            place,
         };
         connections.spawn(connection.run(stream, service.clone()));
     }
@@ -134,19 +156,40 @@ where
     }
 }
 
+/// Room for connections.
+struct Places {
+    connections: Arc<Semaphore>,
+    handshakes: Arc<Semaphore>,
+}
+
+/// A connection's place, and while it lasts the one of its handshake.
+struct Place {
+    handshake: Option<OwnedSemaphorePermit>,
+    _connection: OwnedSemaphorePermit,
+}
+
+impl Places {
+    /// The next place; `None` if somebody closed a semaphore, which nobody does.
+    async fn next(&self) -> Option<Place> {
+        let connection = Arc::clone(&self.connections).acquire_owned().await.ok()?;
+        let handshake = Arc::clone(&self.handshakes).acquire_owned().await.ok()?;
+        Some(Place {
+            handshake: Some(handshake),
+            _connection: connection,
+        })
+    }
+}
+
 /// The next connection, once there is room for it.
-async fn accept(
-    listener: &TcpListener,
-    permits: &Arc<Semaphore>,
-) -> (TcpStream, SocketAddr, OwnedSemaphorePermit) {
+async fn accept(listener: &TcpListener, places: &Places) -> (TcpStream, SocketAddr, Place) {
     loop {
-        let Ok(permit) = Arc::clone(permits).acquire_owned().await else {
-            // Nobody closes this semaphore; should that ever change, nothing is accepted any more.
+        let Some(place) = places.next().await else {
+            // Should that ever change, nothing is accepted any more.
             std::future::pending::<()>().await;
             continue;
         };
         match listener.accept().await {
-            Ok((stream, peer)) => return (stream, peer, permit),
+            Ok((stream, peer)) => return (stream, peer, place),
             Err(err) => {
                 // Usually a lack of file descriptors: accepting again at once would only spin.
                 tracing::warn!(error = %err, "can't accept a connection");
@@ -156,13 +199,13 @@ async fn accept(
     }
 }
 
-/// One accepted connection; its permit is given back when it ends.
+/// One accepted connection; its place is given back when it ends.
 struct Connection {
     acceptor: TlsAcceptor,
     peer: SocketAddr,
     limits: ServerLimits,
     draining: watch::Receiver<()>,
-    _permit: OwnedSemaphorePermit,
+    place: Place,
 }
 
 impl Connection {
@@ -178,6 +221,7 @@ impl Connection {
         let Some(stream) = self.handshake(stream).await else {
             return;
         };
+        self.place.handshake = None;
         let service = WithPeer {
             inner: TowerToHyperService::new(service),
             address: PeerAddr(self.peer),
@@ -297,6 +341,12 @@ pub const HEADER_READ_TIMEOUT: Duration = Duration::from_secs(30);
 /// Connections open at one time, handshakes included: each host keeps one, and a large estate has 15,000 hosts. The process
 /// needs as many file descriptors (`LimitNOFILE` in its unit).
 pub const MAX_CONNECTIONS: usize = 32_768;
+
+/// Handshakes under way at one time: when thousands of hosts come back at once, each that has begun ends within its deadline.
+pub const MAX_HANDSHAKES: usize = 1024;
+
+/// Connections that wait to be accepted; the system may allow fewer (`net.core.somaxconn`).
+pub const LISTEN_BACKLOG: u32 = 4096;
 
 /// HTTP/2 requests open at one time on one connection.
 pub const MAX_STREAMS: u32 = 32;
