@@ -17,6 +17,7 @@ use crate::ca::{Ca, SERIAL_BYTES};
 use crate::caller::KnownCertificates;
 use crate::clock::Clock;
 use crate::confirmations::Confirmations;
+use crate::estate::Estate;
 use crate::guard::RequestIds;
 use crate::limits::Limits;
 use crate::metrics::Metrics;
@@ -43,7 +44,9 @@ pub struct Application {
     pub snapshot_key: PublicHalf,
     /// Signs what hosts are told.
     pub signing_key: Arc<SnapshotKey>,
-    /// Rendered snapshots.
+    /// How every host stands.
+    pub estate: Estate,
+    /// What hosts are told.
     pub snapshots: Snapshots,
     /// Hosts that wait for a change.
     pub waiting: Arc<Waiting>,
@@ -53,6 +56,8 @@ pub struct Application {
     pub listening: Arc<Waiting>,
     /// What hosts say that they hold.
     pub confirmations: Confirmations,
+    /// Places for hosts that were woken.
+    pub woken: Semaphore,
     /// Places for those who wait for a receipt.
     pub receipts: Semaphore,
     /// Signs that the roster went back.
@@ -126,7 +131,7 @@ impl Application {
         };
         let state = parts.opened.store.state().await?;
         let first_id = u64::from_be_bytes(random_bytes(parts.random.as_ref())?);
-        Ok(Arc::new(Self {
+        let app = Arc::new(Self {
             roster: RosterState::new(Tag {
                 epoch: state.epoch,
                 revision: state.revision,
@@ -134,12 +139,14 @@ impl Application {
             store: parts.opened.store,
             ca: parts.opened.ca,
             snapshot_key,
+            estate: Estate::default(),
             snapshots: Snapshots::new(Arc::clone(&signing_key), parts.limits.renderings),
             signing_key,
             waiting: Arc::default(),
             revoked_keys: RevokedKeysList::default(),
             listening: Arc::default(),
             confirmations: Confirmations::default(),
+            woken: Semaphore::new(parts.limits.woken),
             receipts: Semaphore::new(parts.limits.receipts),
             went_back: WentBack::default(),
             certificates: KnownCertificates::new(),
@@ -152,7 +159,10 @@ impl Application {
             clock: parts.clock,
             random: parts.random,
             last_id: AtomicU64::new(0),
-        }))
+        });
+        // Before any host comes: all of them would wait for it.
+        let _ = app.estate.forward(&app).await?;
+        Ok(app)
     }
 
     /// The moment.

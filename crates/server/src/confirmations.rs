@@ -12,6 +12,8 @@ use keyroster_store::{Confirmation, Store, StoreError};
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
+use crate::limits::CONFIRMATIONS_AT_ONCE;
+
 /// What was heard from hosts.
 #[derive(Debug, Default)]
 pub struct Confirmations {
@@ -96,11 +98,14 @@ impl Confirmations {
             let unsaved = heard.unsaved.iter();
             unsaved.map(|(host, said)| (host.clone(), *said)).collect()
         };
-        store.confirm(&reports).await?;
-        let mut heard = self.lock();
-        for (host, saved) in reports {
-            if heard.unsaved.get(&host) == Some(&saved) {
-                heard.unsaved.remove(&host);
+        // A write that comes meanwhile waits for one part and not for all.
+        for part in reports.chunks(CONFIRMATIONS_AT_ONCE) {
+            store.confirm(part).await?;
+            let mut heard = self.lock();
+            for (host, saved) in part {
+                if heard.unsaved.get(host) == Some(saved) {
+                    heard.unsaved.remove(host);
+                }
             }
         }
         Ok(())

@@ -2,7 +2,8 @@
 //!
 //! The parts, from the outside in: [`program`] is the command line; [`server`] listens and keeps its certificate and the
 //! roster's revision up to date; [`router`] says which route is there and who may take it; [`handlers`] have one file for
-//! each noun; [`snapshots`] answers hosts from memory. [`init`] makes the data directory; [`backup`] and [`restore`] keep it. Clock and randomness are
+//! each noun; [`estate`] knows how every host stands and [`classes`] what hosts answer, and [`snapshots`] tells them from
+//! both. [`init`] makes the data directory; [`backup`] and [`restore`] keep it. Clock and randomness are
 //! parameters of the application; every limit stands in [`limits`].
 
 pub mod app;
@@ -11,13 +12,17 @@ pub mod backup;
 pub mod ca;
 pub mod caller;
 pub mod certificate_request;
+pub mod classes;
 pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod confirmations;
+pub mod content;
 pub mod data_dir;
 pub mod data_lock;
+pub mod document;
 pub mod error;
+pub mod estate;
 pub mod extract;
 pub mod guard;
 pub mod handlers;

@@ -27,6 +27,9 @@ pub struct Limits {
     pub ready: Duration,
     /// How long a host may wait for a change.
     pub wait: Duration,
+    /// Hosts that were woken and are answered at one time; more wait, so that a write about all of them leaves room for
+    /// other requests.
+    pub woken: usize,
     /// Receipts waited for at one time; more are answered at once with what is known.
     pub receipts: usize,
 }
@@ -43,6 +46,7 @@ impl Default for Limits {
             state_age: MAX_STATE_AGE,
             ready: READY_TIMEOUT,
             wait: MAX_WAIT,
+            woken: MAX_WOKEN,
             receipts: MAX_RECEIPTS,
         }
     }
@@ -67,20 +71,36 @@ pub const READY_TIMEOUT: Duration = Duration::from_secs(1);
 /// How long a host may wait for a change. It takes no place among the requests that are worked on, and no deadline of
 /// theirs counts.
 pub const MAX_WAIT: Duration = Duration::from_secs(50);
+/// Hosts that were woken and are answered at one time: some milliseconds of work.
+pub const MAX_WOKEN: usize = 64;
 /// Receipts waited for at one time.
 pub const MAX_RECEIPTS: usize = 64;
 /// How long what hosts confirm is collected before it is saved for the other servers.
 pub const CONFIRMATION_BATCH: Duration = Duration::from_millis(50);
+/// Confirmations saved by one transaction.
+pub const CONFIRMATIONS_AT_ONCE: usize = 512;
 /// How often somebody who waits for a receipt looks for what other servers have heard.
 pub const RECEIPT_POLL: Duration = Duration::from_millis(200);
 /// How long confirmations are collected before somebody who waits for a receipt looks at them.
 pub const RECEIPT_BATCH: Duration = Duration::from_millis(2);
+/// The same for each host that is still out: with many hosts there is more to look at, and no less to hear.
+pub const RECEIPT_BATCH_PER_HOST: Duration = Duration::from_micros(2);
 /// The pause after a database did not answer a task that nobody waits for.
 pub const RETRY_PAUSE: Duration = Duration::from_millis(500);
 /// How long the last confirmations may take to be saved when the server stops.
 pub const LAST_SAVE_TIMEOUT: Duration = Duration::from_secs(2);
-/// Bytes of rendered snapshots that are kept.
-pub const MAX_CACHED_BYTES: u64 = 512 * 1024 * 1024;
+/// Bytes of rendered accounts that are kept, in all classes of hosts.
+pub const MAX_CLASS_BYTES: u64 = 384 * 1024 * 1024;
+/// Bytes of signed snapshots that are kept.
+pub const MAX_CACHED_BYTES: u64 = 128 * 1024 * 1024;
+/// Accounts that are read one by one; when more changed, all are read at once.
+pub const MAX_PART_ACCOUNTS: usize = 512;
+/// Accounts that are rendered where the request is answered; more are so on a thread of their own.
+pub const ACCOUNTS_INLINE: usize = 32;
+/// Bytes that are signed where the request is answered; more are so on a thread of their own.
+pub const BYTES_INLINE: usize = 64 * 1024;
+/// How often a host is looked at anew when the roster changes while it is being answered.
+pub const MAX_LOOKS: usize = 8;
 /// Client certificates whose names are kept, so that they are read once a certificate and not once a request.
 pub const MAX_CACHED_IDENTITIES: u64 = 100_000;
 /// Days for which the first admin token lives, and one that `admin-token` makes.

@@ -18,8 +18,12 @@ pub struct Metrics {
     pub from_memory: Counter,
     /// Snapshot requests for which the roster was read, with the result that nothing changed for the host.
     pub unchanged: Counter,
-    /// Snapshot requests for which a snapshot was rendered.
+    /// Snapshot requests for which a snapshot was signed.
     pub rendered: Counter,
+    /// Snapshot requests that were answered with what changed.
+    pub updates: Counter,
+    /// Accounts that were rendered.
+    pub accounts: Counter,
     waits: Waits,
     listening: Waits,
     /// Lists of revoked keys that were signed.
@@ -61,6 +65,8 @@ impl Metrics {
             from_memory: snapshots("memory"),
             unchanged: snapshots("unchanged"),
             rendered: snapshots("rendered"),
+            updates: snapshots("changes"),
+            accounts: recorder.register_counter(&Key::from_name(ACCOUNTS), &METADATA),
             waits: Waits::new(&recorder, WAITS),
             listening: Waits::new(&recorder, LIST_WAITS),
             lists_signed: recorder.register_counter(&Key::from_name(LISTS), &METADATA),
@@ -193,9 +199,14 @@ const REVISION: &str = "keyroster_roster_revision";
 const AGE: &str = "keyroster_database_check_age_seconds";
 const WENT_BACK: &str = "keyroster_roster_went_back_total";
 const JOURNAL_BEHIND: &str = "keyroster_revocation_journal_behind";
-const HELP: [(&str, &str); 13] = [
+const ACCOUNTS: &str = "keyroster_accounts_rendered_total";
+const HELP: [(&str, &str); 14] = [
     (REQUESTS, "Requests by method, route and class of status"),
     (SNAPSHOTS, "Snapshot requests by where the answer came from"),
+    (
+        ACCOUNTS,
+        "Accounts that were rendered for hosts, after a change or because none was kept",
+    ),
     (
         REFUSED,
         "Bearer tokens, client certificates and enrolment tokens that were refused",

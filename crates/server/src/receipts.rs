@@ -23,7 +23,7 @@ use crate::app::App;
 use crate::error::{Answer, ApiError};
 use crate::extract::Json;
 use crate::later::{self, Later};
-use crate::limits::{RECEIPT_BATCH, RECEIPT_POLL};
+use crate::limits::{RECEIPT_BATCH, RECEIPT_BATCH_PER_HOST, RECEIPT_POLL};
 use crate::parse;
 
 /// The answer to a write that can be waited for.
@@ -163,9 +163,12 @@ impl ReceiptWait {
                 if self.pending.as_ref().is_some_and(BTreeMap::is_empty) {
                     return;
                 }
+                let out = self.pending.as_ref().map_or(0, BTreeMap::len);
+                let out = u32::try_from(out).unwrap_or(u32::MAX);
+                let batch = RECEIPT_BATCH + RECEIPT_BATCH_PER_HOST.saturating_mul(out);
                 tokio::select! {
                     () = look_again.as_mut() => break,
-                    _ = heard.changed() => tokio::time::sleep(RECEIPT_BATCH).await,
+                    _ = heard.changed() => tokio::time::sleep(batch).await,
                 }
             }
         }
@@ -223,18 +226,19 @@ impl ReceiptWait {
 
     /// Takes what this server has heard.
     fn take(&mut self, app: &App) {
-        let Some(pending) = self.pending.take() else {
+        let Some(mut pending) = self.pending.take() else {
             return;
         };
-        let (confirmed, pending) = pending.into_iter().partition(|(id, _)| {
+        let mut confirmed = Vec::new();
+        pending.retain(|id, host| {
             let held = app.confirmations.of(id);
-            held.is_some_and(|held| held.tag >= self.written)
+            let said = held.filter(|held| held.tag >= self.written);
+            confirmed.extend(said.map(|held| (host.clone(), held.since)));
+            said.is_none()
         });
         self.pending = Some(pending);
-        let confirmed: BTreeMap<HostId, HostReceipt> = confirmed;
-        for host in confirmed.values() {
-            let since = app.confirmations.of(&host.host).map(|held| held.since);
-            self.confirm(host, since.unwrap_or_else(Instant::now));
+        for (host, since) in confirmed {
+            self.confirm(&host, since);
         }
     }
 

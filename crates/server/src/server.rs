@@ -6,7 +6,6 @@ use std::sync::Arc;
 use bytes::Bytes;
 use keyroster_edge::{CertificateHandle, Drained, TlsError, serve, server_config};
 use thiserror::Error;
-use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
@@ -73,7 +72,7 @@ impl Server {
             address: listen,
             error,
         };
-        let listener = TcpListener::bind(listen).await.map_err(failed)?;
+        let listener = keyroster_edge::listen(listen).map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
         let leaf = app.ca.issue_server(&names, app.now(), app.new_serial()?)?;
         let certificate = CertificateHandle::new(leaf.chain, &leaf.key)?;

@@ -1,224 +1,235 @@
-//! Rendered snapshots, one for each host, kept in memory.
+//! What a host is told: that nothing changed, what changed, or everything.
 //!
-//! A kept snapshot is valid for one state of the roster, which is compared at each request; nothing is ever invalidated, so
-//! there is no invalidation to be overtaken by a rendering that began before it. When the roster has moved, the host's slice
-//! is read again, and if it says the same as before, the older document stays, and with it its entity tag: a write that
-//! does not concern a host costs the host nothing.
+//! Whether anything changed for a host is known from the marks that writes leave, without a look at what it answers. What it
+//! answers is known for all hosts of its class together. So for one host there is an envelope to be written and signed,
+//! and nothing else. Whole snapshots are kept, one for each host: whoever asks again gets the same bytes.
 
 use std::sync::Arc;
 
-use axum::http::HeaderValue;
-use bytes::Bytes;
 use keyroster_api::signature::SnapshotKey;
 use keyroster_api::snapshot::Tag;
-use keyroster_roster::{HostId, HostState, Timestamp};
-use keyroster_store::{HostCredential, HostSlice};
+use keyroster_roster::HostId;
 use moka::future::Cache;
 use moka::ops::compute::{CompResult, Op};
-use tokio::sync::Semaphore;
 
 use crate::app::App;
+use crate::classes::{Class, Classes, Reached};
+use crate::document::{Document, Envelope};
 use crate::error::{Answer, ApiError};
-use crate::limits::MAX_CACHED_BYTES;
-use crate::render::Content;
+use crate::estate::{ClassKey, Standing};
+use crate::limits::{ACCOUNTS_INLINE, BYTES_INLINE, MAX_CACHED_BYTES};
 
-/// The snapshots that are kept.
+/// What hosts are told.
 pub struct Snapshots {
-    cache: Cache<HostId, Arc<Known>>,
-    renderings: Semaphore,
+    classes: Classes,
+    whole: Cache<HostId, Whole>,
     key: Arc<SnapshotKey>,
 }
 
-/// What is known of a host at one state of the roster.
-#[derive(Debug)]
-pub struct Known {
-    /// The state of the roster at which all of this was read.
-    pub at: Tag,
-    /// What its certificates are judged by; `None` if there is no such host.
-    pub credential: Option<HostCredential>,
-    /// Its snapshot; `None` for a host that is not in the roster any more.
-    pub document: Option<Document>,
+/// A host's question.
+#[derive(Debug, Clone, Copy)]
+pub struct Question<'a> {
+    /// The host.
+    pub host: &'a HostId,
+    /// What it holds.
+    pub held: Option<Tag>,
+    /// What it reads.
+    pub reads: Reads,
 }
 
-/// A signed snapshot.
+/// Which documents a host reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reads {
+    /// Snapshots.
+    Snapshots,
+    /// Updates too.
+    Updates,
+}
+
+/// What is to be told.
+#[must_use]
+#[derive(Debug)]
+pub enum Told {
+    /// What the host holds says what the roster says.
+    Unchanged(Tag),
+    /// Everything, or what changed.
+    Document(Document),
+    /// The roster has moved on meanwhile: look again.
+    Moved,
+}
+
+/// A snapshot that is kept.
 #[derive(Debug, Clone)]
-pub struct Document {
-    /// The state of the roster that it tells.
-    pub tag: Tag,
-    /// The same as a header's value.
-    pub etag: HeaderValue,
-    /// The bytes to send.
-    pub bytes: Bytes,
-    digest: [u8; 32],
+struct Whole {
+    class: Arc<ClassKey>,
+    document: Document,
 }
 
 impl Snapshots {
     /// None yet; this key signs them.
     #[must_use]
     pub fn new(key: Arc<SnapshotKey>, renderings: usize) -> Self {
-        let weigh = |_: &HostId, known: &Arc<Known>| known.weight();
+        let weigh = |_: &HostId, whole: &Whole| {
+            let bytes = whole.document.bytes.len();
+            u32::try_from(bytes.saturating_add(ENTRY_BYTES)).unwrap_or(u32::MAX)
+        };
         Self {
-            cache: Cache::builder()
+            classes: Classes::new(renderings),
+            whole: Cache::builder()
                 .max_capacity(MAX_CACHED_BYTES)
                 .weigher(weigh)
                 .build(),
-            renderings: Semaphore::new(renderings),
             key,
         }
     }
 
-    /// What is to be told to a host that holds the snapshot with this tag.
+    /// What is to be told to a host that stands like this at a state of the roster.
     ///
     /// # Errors
-    /// When the roster's state is not known for certain, or can't be read.
-    pub async fn get(&self, app: &App, host: &HostId, held: Option<Tag>) -> Answer<Arc<Known>> {
-        if let Some(known) = self.cache.get(host).await
-            && known.serves(current(app)?, held)
-        {
-            app.metrics.from_memory.increment(1);
-            return Ok(known);
-        }
-        self.renew(app, host, held).await
-    }
-
-    /// One at a time for each host: whoever waited finds what the one before has read.
-    async fn renew(&self, app: &App, host: &HostId, held: Option<Tag>) -> Answer<Arc<Known>> {
-        let computed = self
-            .cache
-            .entry_by_ref(host)
-            .and_try_compute_with(|kept| async {
-                let kept = kept.map(moka::Entry::into_value);
-                match &kept {
-                    Some(known) if known.serves(current(app)?, held) => Ok::<_, ApiError>(Op::Nop),
-                    _ => self
-                        .read(app, host, kept.as_deref(), held)
-                        .await
-                        .map(|known| Op::Put(Arc::new(known))),
-                }
-            })
-            .await?;
-        match computed {
-            CompResult::Inserted(entry)
-            | CompResult::ReplacedWith(entry)
-            | CompResult::Unchanged(entry) => Ok(entry.into_value()),
-            CompResult::StillNone(_) | CompResult::Removed(_) => {
-                Err(ApiError::Bug("a snapshot was read and is not there"))
-            }
-        }
-    }
-
-    async fn read(
+    /// When the roster can't be read.
+    pub async fn tell(
         &self,
         app: &App,
-        host: &HostId,
-        kept: Option<&Known>,
-        held: Option<Tag>,
-    ) -> Answer<Known> {
-        let _place = self
-            .renderings
-            .acquire()
-            .await
-            .map_err(|_| ApiError::Bug("nobody closes this semaphore"))?;
-        current(app)?;
-        let asked = app.roster.ask();
-        let mut reader = app.store.read().await?;
-        let state = reader.state().await?;
-        let credential = reader.host_credential(host).await?;
-        let slice = reader.host_slice(host).await?;
-        drop(reader);
-        let at = Tag {
-            epoch: state.epoch,
-            revision: state.revision,
+        question: Question<'_>,
+        standing: &Standing,
+        at: Tag,
+    ) -> Answer<Told> {
+        // Of another epoch, or of none that was yet, a tag tells nothing.
+        let held = question
+            .held
+            .filter(|held| held.epoch == at.epoch && *held <= at);
+        if let Some(held) = held.filter(|held| held.revision >= standing.changed) {
+            app.metrics.from_memory.increment(1);
+            return Ok(Told::Unchanged(held));
+        }
+        let reached = self.classes.reach(app, question.host, standing, at).await?;
+        let Reached::Class(class) = reached else {
+            return Ok(Told::Moved);
         };
-        app.roster.answered(asked, at);
-        let document = match slice.filter(|slice| slice.host.state == HostState::Active) {
-            None => None,
-            Some(slice) => {
-                let kept = kept.and_then(|known| known.document.clone());
-                Some(self.document(app, slice, at, (kept, held)).await?)
+        let known = held.filter(|held| held.revision >= standing.whole);
+        if let Some(held) = known {
+            let told = self
+                .what_changed(app, question, (standing, &class), (held, at))
+                .await?;
+            if let Some(told) = told {
+                return Ok(told);
             }
+        }
+        let envelope = envelope(app, question, standing, at);
+        self.everything(app, envelope, (&standing.class, &class), at)
+            .await
+    }
+
+    /// What changed since the host was told; `None` when it is to be told everything.
+    async fn what_changed(
+        &self,
+        app: &App,
+        question: Question<'_>,
+        (standing, class): (&Standing, &Arc<Class>),
+        (held, at): (Tag, Tag),
+    ) -> Answer<Option<Told>> {
+        let envelope = envelope(app, question, standing, at);
+        let (class, key, reads) = (Arc::clone(class), Arc::clone(&self.key), question.reads);
+        let count = class
+            .content()
+            .as_ref()
+            .map_or(0, |content| content.count_after(held.revision));
+        let make = move || -> Answer<Option<Told>> {
+            let content = class.content();
+            let Some(content) = content.as_ref().filter(|content| content.at == at) else {
+                return Ok(Some(Told::Moved));
+            };
+            let Some(changed) = content.changed_after(held.revision) else {
+                return Ok(Some(Told::Unchanged(held)));
+            };
+            if reads == Reads::Snapshots {
+                return Ok(None);
+            }
+            let update = envelope.update(content, (held.revision, &changed), &key)?;
+            Ok(update.map(Told::Document))
         };
-        Ok(Known {
-            at,
-            credential,
-            document,
+        let told = if count <= ACCOUNTS_INLINE {
+            make()?
+        } else {
+            let _place = self.classes.place().await?;
+            let done = tokio::task::spawn_blocking(make).await;
+            done.map_err(|_| ApiError::Bug("signing an update was given up"))??
+        };
+        match &told {
+            Some(Told::Unchanged(_)) => app.metrics.unchanged.increment(1),
+            Some(Told::Document(_)) => app.metrics.updates.increment(1),
+            Some(Told::Moved) | None => {}
+        }
+        Ok(told)
+    }
+
+    /// Everything. One at a time for each host: whoever waited gets what was made for the one before.
+    async fn everything(
+        &self,
+        app: &App,
+        envelope: Envelope,
+        (key, class): (&Arc<ClassKey>, &Arc<Class>),
+        at: Tag,
+    ) -> Answer<Told> {
+        let host = envelope.host.clone();
+        let tag = envelope.tag;
+        let serves = |kept: &Whole| kept.document.tag == tag && Arc::ptr_eq(&kept.class, key);
+        if let Some(kept) = self.whole.get(&host).await.filter(serves) {
+            app.metrics.from_memory.increment(1);
+            return Ok(Told::Document(kept.document));
+        }
+        let computed = self
+            .whole
+            .entry_by_ref(&host)
+            .and_try_compute_with(|kept| async {
+                if kept.is_some_and(|kept| serves(kept.value())) {
+                    app.metrics.from_memory.increment(1);
+                    return Ok::<_, ApiError>(Op::Nop);
+                }
+                let made = self.make(app, envelope, class, at).await?;
+                let class = Arc::clone(key);
+                Ok(made.map_or(Op::Remove, |document| Op::Put(Whole { class, document })))
+            })
+            .await?;
+        Ok(match computed {
+            CompResult::Inserted(entry)
+            | CompResult::ReplacedWith(entry)
+            | CompResult::Unchanged(entry) => Told::Document(entry.into_value().document),
+            CompResult::StillNone(_) | CompResult::Removed(_) => Told::Moved,
         })
     }
 
-    /// The kept document if it says the same and the host does not know better, else a new one.
-    async fn document(
+    /// Signs a snapshot; `None` when the class has moved on meanwhile.
+    async fn make(
         &self,
         app: &App,
-        slice: HostSlice,
+        envelope: Envelope,
+        class: &Arc<Class>,
         at: Tag,
-        (kept, held): (Option<Document>, Option<Tag>),
-    ) -> Answer<Document> {
-        let (key, now) = (Arc::clone(&self.key), app.now());
-        let kept = kept.filter(|document| held <= Some(document.tag) && document.tag <= at);
-        // Hashing and signing for a large host takes milliseconds, which others should not wait for.
-        let done =
-            tokio::task::spawn_blocking(move || Document::make(&slice, at, now, &key, kept)).await;
-        let (document, made) =
-            done.map_err(|_| ApiError::Bug("rendering a snapshot was given up"))??;
-        match made {
-            Made::Kept => app.metrics.unchanged.increment(1),
-            Made::Anew => app.metrics.rendered.increment(1),
+    ) -> Answer<Option<Document>> {
+        let (class, key) = (Arc::clone(class), Arc::clone(&self.key));
+        let bytes = class
+            .content()
+            .as_ref()
+            .map_or(0, |content| content.bytes());
+        let sign = move || {
+            let content = class.content();
+            let content = content.as_ref().filter(|content| content.at == at);
+            content
+                .map(|content| envelope.snapshot(content, &key))
+                .transpose()
+        };
+        let document = if bytes <= BYTES_INLINE {
+            sign()?
+        } else {
+            let _place = self.classes.place().await?;
+            let done = tokio::task::spawn_blocking(sign).await;
+            done.map_err(|_| ApiError::Bug("signing a snapshot was given up"))??
+        };
+        if document.is_some() {
+            app.metrics.rendered.increment(1);
         }
         Ok(document)
-    }
-}
-
-/// Whether a document is an older one or was made.
-enum Made {
-    Kept,
-    Anew,
-}
-
-impl Document {
-    fn make(
-        slice: &HostSlice,
-        at: Tag,
-        now: Timestamp,
-        key: &SnapshotKey,
-        kept: Option<Self>,
-    ) -> Answer<(Self, Made)> {
-        let content = Content::of(&slice.roster, &slice.host, now)?;
-        let digest = *content.digest();
-        if let Some(kept) = kept.filter(|kept| kept.digest == digest) {
-            return Ok((kept, Made::Kept));
-        }
-        let bytes = content.sign(key, at, slice.state.head, now)?;
-        let etag = HeaderValue::from_str(&at.to_header())
-            .map_err(|_| ApiError::Bug("a tag is no header"))?;
-        Ok((
-            Self {
-                tag: at,
-                etag,
-                bytes,
-                digest,
-            },
-            Made::Anew,
-        ))
-    }
-}
-
-impl Known {
-    /// Whether this is the answer at a state of the roster, to a host that holds the snapshot with this tag.
-    ///
-    /// A host refuses to go back. So one that holds a higher tag, from another server or from before a restart, gets a new
-    /// document, unless this one is as new as the roster itself.
-    fn serves(&self, current: Tag, held: Option<Tag>) -> bool {
-        let new_enough =
-            |document: &Document| held <= Some(document.tag) || document.tag == current;
-        self.at == current && self.document.as_ref().is_none_or(new_enough)
-    }
-
-    fn weight(&self) -> u32 {
-        let bytes = self
-            .document
-            .as_ref()
-            .map_or(0, |document| document.bytes.len());
-        u32::try_from(bytes.saturating_add(ENTRY_BYTES)).unwrap_or(u32::MAX)
     }
 }
 
@@ -228,12 +239,16 @@ impl std::fmt::Debug for Snapshots {
     }
 }
 
-/// Where the roster stands, if that is known for certain. Else nothing is decided: no snapshot, and no "unchanged" either.
-fn current(app: &App) -> Answer<Tag> {
-    let recent = app.roster.recent(app.limits.state_age);
-    recent.ok_or(ApiError::Unavailable(
-        "the roster's database is out of reach",
-    ))
+fn envelope(app: &App, question: Question<'_>, standing: &Standing, at: Tag) -> Envelope {
+    let newest = standing.tag(at.epoch);
+    // A host refuses to go back. What it claims to hold is newer than the roster, and it shall see that it is so.
+    let is_ahead = question.held.is_some_and(|held| held > at);
+    Envelope {
+        host: question.host.clone(),
+        host_name: standing.name.to_string(),
+        tag: if is_ahead { at } else { newest },
+        now: app.now(),
+    }
 }
 
 /// What an entry weighs beside its document.

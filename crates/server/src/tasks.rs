@@ -62,7 +62,7 @@ pub async fn wake_hosts(app: App, mut seen: Tag) {
         if app.roster.last() == seen {
             changed.await;
         }
-        match changes_since(&app, seen).await {
+        match tell_changes(&app, seen).await {
             Ok(now) => seen = now,
             Err(error) => {
                 tracing::warn!(%error, "which hosts a write concerns can't be read; they are woken later");
@@ -73,37 +73,24 @@ pub async fn wake_hosts(app: App, mut seen: Tag) {
 }
 
 /// Tells hosts what has changed for them; the state of the roster up to which that is.
-async fn changes_since(app: &App, seen: Tag) -> Result<Tag, StoreError> {
-    let asked = app.roster.ask();
-    let mut reader = app.store.read().await?;
-    let state = reader.state().await?;
-    let list = reader.revoked_keys_state().await?;
-    let now = Tag {
-        epoch: state.epoch,
-        revision: state.revision,
-    };
-    let is_same_roster = now.epoch == seen.epoch && now.revision >= seen.revision;
-    let changed = match is_same_roster {
-        true => Some(reader.changed_hosts(seen.revision).await?),
-        false => None,
-    };
-    drop(reader);
-    // Before anybody is woken: who looks again must see what woke it.
-    app.roster.answered(asked, now);
-    match changed {
+async fn tell_changes(app: &App, seen: Tag) -> Result<Tag, StoreError> {
+    let now = app.estate.forward(app).await?;
+    let list = app.store.read().await?.revoked_keys_state().await?;
+    if list.changed > now.revision {
+        // Before anybody is woken: who looks again must see what woke it.
+        let _ = app.estate.forward(app).await?;
+    }
+    match app.estate.changed_after(seen) {
         None => {
             app.waiting.tell_all();
             app.listening.tell_all();
         }
-        Some(changed) => app
-            .waiting
-            .tell(changed.into_iter().map(|(host, revision)| {
-                let epoch = now.epoch;
-                (host, Tag { epoch, revision })
-            })),
-    }
-    if is_same_roster && list.changed > seen.revision {
-        app.listening.tell_each(tag_of(&list));
+        Some(changed) => {
+            app.waiting.tell(changed);
+            if list.changed > seen.revision {
+                app.listening.tell_each(tag_of(&list));
+            }
+        }
     }
     Ok(now)
 }

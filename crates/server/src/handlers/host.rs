@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use axum::extract::State;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{AppendHeaders, IntoResponse as _, Response};
 use keyroster_api::enroll::{RenewCertificate, RenewedCertificate};
 use keyroster_api::heartbeat::Nonce;
 use keyroster_api::paths;
 use keyroster_api::snapshot::{CONTENT_TYPE, Tag};
+use keyroster_api::update;
 use keyroster_roster::Actor;
 use keyroster_store::Renewal;
 use tokio::time::Instant;
@@ -16,12 +17,15 @@ use tokio::time::Instant;
 use crate::app::App;
 use crate::caller::{self, Caller};
 use crate::certificate_request::CertificateRequest;
+use crate::document::Document;
 use crate::error::{Answer, ApiError, model_error};
 use crate::extract::Json;
 use crate::heartbeat::{self, Standing};
 use crate::host_identity::HostIdentity;
 use crate::later::{self, Later};
+use crate::limits::MAX_LOOKS;
 use crate::prefer;
+use crate::snapshots::{Question, Reads, Told};
 use crate::waiting::Waiter;
 
 /// The calling host's snapshot
@@ -29,6 +33,7 @@ use crate::waiting::Waiter;
 /// A signed document: see `docs/snapshot.md`. Its entity tag is `"<epoch>.<revision>"`; with `If-None-Match` a host is told
 /// that it has the newest, and says that it holds that one on disk. With `Prefer: wait=<seconds>` it is told so only when
 /// nothing has changed for it in that time, 50 seconds at most. With a nonce the answer carries a signed heartbeat for it.
+/// A host that names `application/vnd.keyroster.update` in `Accept` may be told what changed instead of everything.
 #[utoipa::path(get, path = paths::HOST_SNAPSHOT, tag = "hosts' own",
     params(("If-None-Match" = Option<String>, Header, description = "The entity tag of the snapshot that the host has"),
         ("Prefer" = Option<String>, Header, description = "`wait=<seconds>`: how long the host is ready to wait for a change"),
@@ -53,25 +58,28 @@ pub async fn snapshot(
     let look = Look {
         caller,
         held,
+        reads: reads(&headers),
         nonce,
     };
-    let (mut response, seen) = look.answer(&app).await?;
+    let seen = look.look(&app).await?;
     let Some((span, waiter)) = wait else {
-        return Ok(response);
+        return look.tell(&app, seen);
     };
-    if response.status() == StatusCode::NOT_MODIFIED {
-        let until = Instant::now() + span;
+    if let Seen::Unchanged(_, at) = seen {
         let wait = SnapshotWait {
             look,
-            seen,
+            seen: at,
             span,
-            until,
+            until: Instant::now() + span,
             waiter,
         };
+        // What is told is found after the wait.
+        let mut response = StatusCode::NOT_MODIFIED.into_response();
         later::put(&mut response, Later::Snapshot(wait));
-    } else {
-        response.headers_mut().extend(prefer::applied(span));
+        return Ok(response);
     }
+    let mut response = look.tell(&app, seen)?;
+    response.headers_mut().extend(prefer::applied(span));
     Ok(response)
 }
 
@@ -80,7 +88,16 @@ pub async fn snapshot(
 struct Look {
     caller: Caller,
     held: Option<Tag>,
+    reads: Reads,
     nonce: Option<Nonce>,
+}
+
+/// What a look has found, and at which state of the roster.
+enum Seen {
+    /// What the host holds says what the roster says.
+    Unchanged(Tag, Tag),
+    /// This is to be told.
+    Document(Document, Tag),
 }
 
 /// A host that waits for a change.
@@ -106,52 +123,83 @@ impl SnapshotWait {
     /// # Errors
     /// When the host is out, or nothing can be decided.
     pub async fn answer(self, app: &App) -> Answer<Response> {
-        let (mut response, _) = self.look.answer(app).await?;
+        let place = app.woken.acquire().await;
+        let _place = place.map_err(|_| ApiError::Bug("nobody closes this semaphore"))?;
+        let seen = self.look.look(app).await?;
+        let mut response = self.look.tell(app, seen)?;
         response.headers_mut().extend(prefer::applied(self.span));
         Ok(response)
     }
 }
 
 impl Look {
-    /// The answer, and the state of the roster of which it is.
-    async fn answer(&self, app: &App) -> Answer<(Response, Tag)> {
-        let known = app.snapshots.get(app, &self.caller.host, self.held).await?;
-        caller::admit(app, &self.caller, known.credential).await?;
-        let Some(document) = &known.document else {
-            return Err(caller::gone(&self.caller));
+    /// Looks, and takes note of what the host holds.
+    async fn look(&self, app: &App) -> Answer<Seen> {
+        let host = &self.caller.host;
+        let question = Question {
+            host,
+            held: self.held,
+            reads: self.reads,
         };
-        let heartbeat = self.nonce.map(|nonce| {
-            let standing = Standing {
-                tag: document.tag,
-                at: known.at,
+        for _ in 0..MAX_LOOKS {
+            let view = app.estate.view(app, host, self.held).await?;
+            let credential = view.standing.as_ref().map(|standing| standing.credential);
+            caller::admit(app, &self.caller, credential).await?;
+            let Some(standing) = &view.standing else {
+                return Err(caller::gone(&self.caller));
             };
-            heartbeat::header(app, &self.caller.host, nonce, standing)
-        });
-        let heartbeat = heartbeat.transpose()?;
-        let is_newest = self.held == Some(document.tag);
-        if self.held > Some(known.at) {
-            app.went_back.suspect(app, &self.caller, self.held).await;
+            match app.snapshots.tell(app, question, standing, view.at).await? {
+                Told::Moved => app.estate.forward_from(app, view.at).await?,
+                Told::Unchanged(tag) => {
+                    self.confirm(app, Some(view.at), view.at);
+                    return Ok(Seen::Unchanged(tag, view.at));
+                }
+                Told::Document(document) => {
+                    if self.held > Some(view.at) {
+                        app.went_back.suspect(app, &self.caller, self.held).await;
+                    }
+                    self.confirm(app, self.held, view.at);
+                    return Ok(Seen::Document(document, view.at));
+                }
+            }
         }
-        self.confirm(
-            app,
-            if is_newest { Some(known.at) } else { self.held },
-            known.at,
-        );
-        let headers = [
-            (header::ETAG, document.etag.clone()),
-            (
-                header::CACHE_CONTROL,
-                HeaderValue::from_static("private, no-cache"),
-            ),
-        ];
-        if is_newest {
-            let response = (StatusCode::NOT_MODIFIED, headers, AppendHeaders(heartbeat));
-            return Ok((response.into_response(), known.at));
+        Err(ApiError::Unavailable("the roster changes too fast"))
+    }
+
+    /// The answer, with its heartbeat.
+    fn tell(&self, app: &App, seen: Seen) -> Answer<Response> {
+        match seen {
+            Seen::Unchanged(tag, at) => {
+                let etag = HeaderValue::from_str(&tag.to_header())
+                    .map_err(|_| ApiError::Bug("a tag is no header"))?;
+                let headers = [(header::ETAG, etag), NOT_TO_BE_KEPT];
+                let heartbeat = self.heartbeat(app, Standing { tag, at })?;
+                let heartbeat = AppendHeaders(heartbeat);
+                Ok((StatusCode::NOT_MODIFIED, headers, heartbeat).into_response())
+            }
+            Seen::Document(document, at) => {
+                let tag = document.tag;
+                let content_type = HeaderValue::from_static(document.content_type);
+                let headers = [
+                    (header::ETAG, document.etag),
+                    NOT_TO_BE_KEPT,
+                    (header::CONTENT_TYPE, content_type),
+                ];
+                let heartbeat = self.heartbeat(app, Standing { tag, at })?;
+                Ok((headers, AppendHeaders(heartbeat), document.bytes).into_response())
+            }
         }
-        let content_type = [(header::CONTENT_TYPE, HeaderValue::from_static(CONTENT_TYPE))];
-        let body = document.bytes.clone();
-        let response = (headers, content_type, AppendHeaders(heartbeat), body);
-        Ok((response.into_response(), known.at))
+    }
+
+    fn heartbeat(
+        &self,
+        app: &App,
+        standing: Standing,
+    ) -> Answer<Option<(HeaderName, HeaderValue)>> {
+        let nonce = self.nonce;
+        nonce
+            .map(|nonce| heartbeat::header(app, &self.caller.host, nonce, standing))
+            .transpose()
     }
 
     /// Takes note of what the host holds. What says the same as the roster at a later state is as good as that state; what
@@ -160,6 +208,19 @@ impl Look {
         if let Some(held) = held.filter(|held| *held <= at) {
             app.confirmations.hear(&self.caller.host, held, app.now());
         }
+    }
+}
+
+/// Which documents a host reads, by what it would like to be answered with.
+fn reads(headers: &HeaderMap) -> Reads {
+    let values = headers.get_all(header::ACCEPT).iter();
+    let mut types = values
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .filter_map(|kind| kind.split(';').next());
+    match types.any(|kind| kind.trim().eq_ignore_ascii_case(update::CONTENT_TYPE)) {
+        true => Reads::Updates,
+        false => Reads::Snapshots,
     }
 }
 
@@ -199,3 +260,9 @@ pub async fn renew_certificate(
         Renewal::HostGone => Err(caller::gone(&caller)),
     }
 }
+
+/// It is for one host, and whether it still holds must be asked.
+const NOT_TO_BE_KEPT: (HeaderName, HeaderValue) = (
+    header::CACHE_CONTROL,
+    HeaderValue::from_static("private, no-cache"),
+);

@@ -120,10 +120,8 @@ impl ListWait {
 impl Look {
     /// The answer, and the state of the roster of which it is.
     async fn answer(&self, app: &App) -> Answer<(Response, Tag)> {
-        let credential = {
-            let mut reader = app.store.read().await?;
-            reader.host_credential(&self.caller.host).await?
-        };
+        let view = app.estate.view(app, &self.caller.host, None).await?;
+        let credential = view.standing.map(|standing| standing.credential);
         caller::admit(app, &self.caller, credential).await?;
         let known = app.revoked_keys.get(app, self.held).await?;
         let documents = &known.documents;

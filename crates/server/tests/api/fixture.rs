@@ -274,6 +274,17 @@ impl Fixture {
         self.until_waiting_at(self.server.address(), hosts).await;
     }
 
+    /// Waits until a server knows this revision of the roster.
+    pub async fn until_known_at(&self, address: SocketAddr, revision: u64) {
+        while self.metric_at(address, "keyroster_roster_revision").await < revision {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    }
+
+    pub fn now(&self) -> keyroster_roster::Timestamp {
+        self.clock.now()
+    }
+
     pub async fn revision(&self) -> u64 {
         let events = self.get("/v1/audit/head").await.json();
         events["sequence"].as_u64().unwrap()
@@ -379,7 +390,11 @@ impl Host {
 
     /// Asks for the snapshot with these headers.
     pub async fn ask(&self, headers: &[(&str, &str)]) -> Reply {
-        let address = url(self.address, paths::HOST_SNAPSHOT);
+        self.ask_at(self.address, headers).await
+    }
+
+    pub async fn ask_at(&self, address: SocketAddr, headers: &[(&str, &str)]) -> Reply {
+        let address = url(address, paths::HOST_SNAPSHOT);
         let mut request = self.client.request(Method::GET, &address);
         for (name, value) in headers {
             request = request.header(*name, *value);

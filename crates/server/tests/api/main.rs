@@ -28,3 +28,4 @@ mod roster;
 mod service;
 mod shutdown;
 mod snapshots;
+mod updates;

@@ -47,8 +47,8 @@ async fn metrics_count_requests_snapshots_and_the_revision() {
         "keyroster_http_requests_total{method=\"GET\",route=\"/v1/host/snapshot\",status=\"2xx\"} 1".to_owned(),
         "keyroster_http_requests_total{method=\"GET\",route=\"/v1/host/snapshot\",status=\"3xx\"} 2".to_owned(),
         "keyroster_snapshot_answers_total{from=\"rendered\"} 1".to_owned(),
-        "keyroster_snapshot_answers_total{from=\"memory\"} 1".to_owned(),
-        "keyroster_snapshot_answers_total{from=\"unchanged\"} 1".to_owned(),
+        "keyroster_snapshot_answers_total{from=\"memory\"} 2".to_owned(),
+        "keyroster_snapshot_answers_total{from=\"unchanged\"} 0".to_owned(),
         format!("keyroster_roster_revision {}", fixture.revision().await),
         "keyroster_roster_epoch 1".to_owned(),
     ] {
