@@ -110,12 +110,13 @@ impl Report {
         if flaws.is_empty() && untried.is_empty() {
             return Ok(self.summary());
         }
-        let mut text = self.summary();
+        let mut text = String::new();
         for flaw in flaws {
-            let _ = write!(text, "\n{flaw}");
+            let _ = writeln!(text, "{flaw}");
         }
+        let _ = writeln!(text, "{}", self.summary());
         for cell in untried {
-            let _ = write!(text, "\nnot asserted: {cell}");
+            let _ = writeln!(text, "not asserted: {cell}");
         }
         Err(text)
     }
