@@ -89,7 +89,7 @@ impl Keeper {
         if known.confirmed.is_none() || !(all || rested || self.due == Due::Now) {
             return;
         }
-        let saved = match self.lock().await {
+        let saved = match memory::lock(&self.dir).await {
             Ok(Some(lock)) => memory::save(&self.dir, &known, self.document.as_ref(), &lock),
             Ok(None) => return,
             Err(err) => Err(err),
@@ -115,18 +115,6 @@ impl Keeper {
             }
         }
     }
-
-    /// The writers' lock. A `lookup-once` holds it for a moment; whoever holds it longer is not waited for.
-    async fn lock(&self) -> Result<Option<crate::state::dir::Lock>, crate::state::StateError> {
-        for _ in 0..LOCK_TRIES {
-            if let Some(lock) = memory::try_lock(&self.dir)? {
-                return Ok(Some(lock));
-            }
-            tokio::time::sleep(LOCK_PAUSE).await;
-        }
-        tracing::warn!("another process holds the state directory's lock");
-        Ok(None)
-    }
 }
 
 /// An update lengthens the journal, and a whole snapshot ends it.
@@ -148,9 +136,3 @@ const MAX_REST: Duration = Duration::from_secs(60);
 
 /// Which part of the grace may be lost by a restart.
 const REST_FRACTION: u32 = 8;
-
-/// How often the lock is tried …
-const LOCK_TRIES: u32 = 20;
-
-/// … and how long it is waited for in between.
-const LOCK_PAUSE: Duration = Duration::from_millis(10);

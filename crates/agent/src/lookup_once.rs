@@ -18,6 +18,7 @@ use crate::error::AgentError;
 use crate::fetch::{Ask, Fetched, Fetcher, Form, LOGIN_TIMEOUT};
 use crate::random::jitter;
 use crate::reply;
+use crate::state::dir::Lock;
 use crate::state::{Credential, StateDir, files, journal, memory};
 
 /// Answers the one request.
@@ -151,14 +152,17 @@ impl<'a> Once<'a> {
             .build()
             .map_err(|err| AgentError::Internal(err.to_string()))?;
         let fetched = runtime.block_on(fetcher.fetch(ask));
+        let known = known.after(&fetched.outcome, &sent);
+        let lock = runtime.block_on(memory::lock(&self.dir));
         // A name that is being resolved can't be interrupted; waiting for it would break the deadline.
         runtime.shutdown_background();
-        let known = known.after(&fetched.outcome, &sent);
-        self.keep(&known, &fetched);
+        if let Ok(Some(lock)) = lock {
+            self.keep(&known, &fetched, &lock);
+        }
         Ok(known)
     }
 
-    fn keep(&self, known: &Knowledge, fetched: &Fetched) {
+    fn keep(&self, known: &Knowledge, fetched: &Fetched, lock: &Lock) {
         let now = self.clock.now();
         let mut breaker = files::read_breaker(&self.dir, &now);
         let failed = match &fetched.outcome {
@@ -172,13 +176,9 @@ impl<'a> Once<'a> {
                 false
             }
         };
-        // Another process that writes just now has asked just now; what it keeps is as good.
-        let Ok(Some(lock)) = memory::try_lock(&self.dir) else {
-            return;
-        };
         let saved = files::write_breaker(&self.dir, &breaker, &now).and_then(|()| match failed {
-            true => Ok(()),
-            false => memory::save(&self.dir, known, fetched.document.as_ref(), &lock),
+            true => memory::save_found(&self.dir, known, lock),
+            false => memory::save(&self.dir, known, fetched.document.as_ref(), lock),
         });
         if let Err(err) = saved {
             tracing::error!(error = %err, "the answer can't be kept");

@@ -40,6 +40,7 @@ pub(crate) const OTHER_BLOB: &str =
 
 pub(crate) const BOOT: u128 = 1;
 pub(crate) const OTHER_BOOT: u128 = 2;
+pub(crate) const THIRD_BOOT: u128 = 3;
 
 /// A boot, by number or as it is.
 pub(crate) trait IntoBoot {

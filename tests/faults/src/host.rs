@@ -122,6 +122,7 @@ fn confirmation(age_s: u64, clocks: Clocks) -> Result<Confirmation> {
         since_boot,
         wall_ms: then_s * 1000,
         server_time_s: then_s,
+        found: None,
     })
 }
 

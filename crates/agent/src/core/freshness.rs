@@ -19,6 +19,21 @@ pub struct Confirmation {
     pub wall_ms: i64,
     /// The key server's own time, in seconds since the Unix epoch.
     pub server_time_s: i64,
+    /// How old it was at least when a later boot found it, and when that was by this boot's clock.
+    pub found: Option<Found>,
+}
+
+/// When a boot found the confirmation of an earlier one on the disk.
+///
+/// From then on the boot clock tells how much older it grows, whatever becomes of the wall clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Found {
+    /// The boot that found it.
+    pub boot: BootId,
+    /// Its boot clock then.
+    pub since_boot: Duration,
+    /// The age then, by the wall clock.
+    pub age: Duration,
 }
 
 /// How long ago the last confirmation was.
@@ -59,7 +74,35 @@ impl Confirmation {
             since_boot: sent.since_boot,
             wall_ms: sent.wall_ms,
             server_time_s,
+            found: None,
         }
+    }
+
+    /// The same, when a process finds it on the disk `now`: if it is of another boot, with the age that it has already.
+    ///
+    /// A machine without a battery learns the time only later. Until then all that is known is that the age is not below zero.
+    #[must_use]
+    pub fn found_at(self, now: &Moment) -> Self {
+        let age = match self.age(now) {
+            Age::Reckoned(age) => Some(age),
+            Age::Unknown if self.boot != now.boot => self.least_age(now),
+            Age::Measured(_) | Age::Unknown => None,
+        };
+        let found = age.map(|age| Found {
+            boot: now.boot,
+            since_boot: now.since_boot,
+            age,
+        });
+        Self {
+            found: found.or(self.found),
+            ..self
+        }
+    }
+
+    /// The least age of one that is of another boot; none when the boot clock went backwards.
+    fn least_age(&self, now: &Moment) -> Option<Duration> {
+        self.found
+            .map_or(Some(Duration::ZERO), |found| found.least_age(now))
     }
 
     /// Whether it was asked for later than at `sent`. Questions of different boots are not compared.
@@ -80,7 +123,10 @@ impl Confirmation {
             .wall_ms
             .checked_sub(self.wall_ms)
             .and_then(|ms| u64::try_from(ms).ok());
-        elapsed.map_or(Age::Unknown, |ms| Age::Reckoned(Duration::from_millis(ms)))
+        match (elapsed, self.least_age(now)) {
+            (Some(ms), Some(least)) => Age::Reckoned(Duration::from_millis(ms).max(least)),
+            _ => Age::Unknown,
+        }
     }
 
     /// The second at which starts and ends of grants are judged: the wall clock, but never earlier than the key server's own
@@ -93,6 +139,17 @@ impl Confirmation {
         };
         now.wall_s()
             .max(self.server_time_s.saturating_add(elapsed_s))
+    }
+}
+
+impl Found {
+    /// The least age of what was found; none when the boot clock went backwards.
+    fn least_age(&self, now: &Moment) -> Option<Duration> {
+        if self.boot != now.boot {
+            return Some(self.age);
+        }
+        let since = now.since_boot.checked_sub(self.since_boot)?;
+        Some(self.age.saturating_add(since))
     }
 }
 
@@ -128,7 +185,7 @@ fn seconds(seconds: u32) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{BOOT, OTHER_BOOT, moment};
+    use crate::testing::{BOOT, OTHER_BOOT, THIRD_BOOT, moment};
 
     fn rules(mode: FreshnessMode) -> Freshness {
         Freshness::new(30, 3600, mode).unwrap()
@@ -182,6 +239,35 @@ mod tests {
         );
         assert_eq!(confirmed.age(&moment(OTHER_BOOT, 3, 999_999)), Age::Unknown);
         assert_eq!(confirmed.age(&moment(OTHER_BOOT, 3, 0)), Age::Unknown);
+    }
+
+    #[test]
+    fn what_an_earlier_boot_left_grows_older_by_the_boot_clock_though_the_wall_clock_is_set_back() {
+        let confirmed = Confirmation::at(&moment(BOOT, 100, 1_000_000), 1_000_000);
+        let found = confirmed.found_at(&moment(OTHER_BOOT, 3, 1_000_060));
+        let reckoned = |seconds| Age::Reckoned(Duration::from_secs(seconds));
+        assert_eq!(found.age(&moment(OTHER_BOOT, 53, 1_000_110)), reckoned(110));
+        assert_eq!(found.age(&moment(OTHER_BOOT, 53, 1_000_001)), reckoned(110));
+        assert_eq!(found.age(&moment(OTHER_BOOT, 53, 1_000_500)), reckoned(500));
+        assert_eq!(found.age(&moment(OTHER_BOOT, 53, 999_999)), Age::Unknown);
+        // Nor does a process forget that begins after the wall clock was set back, or the boot after this one.
+        let again = found.found_at(&moment(OTHER_BOOT, 53, 1_000_001));
+        assert_eq!(again.age(&moment(OTHER_BOOT, 63, 1_000_001)), reckoned(120));
+        assert_eq!(found.age(&moment(THIRD_BOOT, 1, 1_000_001)), reckoned(60));
+    }
+
+    #[test]
+    fn a_time_that_is_learned_after_the_boot_ends_what_had_no_age() {
+        let confirmed = Confirmation::at(&moment(BOOT, 100, 1_000_000), 1_000_000);
+        let found = confirmed.found_at(&moment(OTHER_BOOT, 3, 0));
+        assert_eq!(found.age(&moment(OTHER_BOOT, 4, 0)), Age::Unknown);
+        // It has grown older by then, whatever time is learned.
+        assert_eq!(
+            found.age(&moment(OTHER_BOOT, 903, 1_000_001)),
+            Age::Reckoned(Duration::from_secs(900))
+        );
+        let told = found.age(&moment(OTHER_BOOT, 5, 1_009_000));
+        assert_eq!(told, Age::Reckoned(Duration::from_secs(9000)));
     }
 
     #[test]

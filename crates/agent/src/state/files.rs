@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::core::breaker::Breaker;
-use crate::core::freshness::Confirmation;
+use crate::core::freshness::{Confirmation, Found};
 use crate::core::moment::{BootId, Moment};
 use crate::state::dir::{Secrecy, StateDir, StateError};
 
@@ -65,6 +65,18 @@ pub struct ConfirmedFile {
     server_time_s: i64,
     /// The status with which the key server refused this host.
     pub refused: Option<u16>,
+    /// When a later boot found it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    found: Option<FoundFile>,
+}
+
+/// How old a confirmation was when a later boot found it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FoundFile {
+    boot: String,
+    since_boot_ms: u64,
+    age_ms: u64,
 }
 
 /// `breaker`.
@@ -88,17 +100,23 @@ impl ConfirmedFile {
             wall_ms: confirmed.wall_ms,
             server_time_s: confirmed.server_time_s,
             refused,
+            found: confirmed.found.map(|found| FoundFile::new(&found)),
         }
     }
 
-    /// The confirmation; none when the boot in it can't be read.
+    /// The confirmation; none when a boot in it can't be read.
     #[must_use]
     pub fn confirmation(&self) -> Option<Confirmation> {
+        let found = match &self.found {
+            Some(found) => Some(found.parse()?),
+            None => None,
+        };
         Some(Confirmation {
             boot: BootId::parse(&self.boot)?,
             since_boot: Duration::from_millis(self.since_boot_ms),
             wall_ms: self.wall_ms,
             server_time_s: self.server_time_s,
+            found,
         })
     }
 
@@ -108,10 +126,44 @@ impl ConfirmedFile {
         self.boot == other.boot && self.since_boot_ms > other.since_boot_ms
     }
 
+    /// Whether `other` is of an earlier boot than this one, or no older than this one was found to be.
+    #[must_use]
+    pub fn succeeds(&self, other: &Self) -> bool {
+        other.found.as_ref().is_some_and(|found| {
+            let as_old = self.found.as_ref().is_some_and(|own| own.is_as_old(found));
+            self.boot == found.boot || as_old
+        })
+    }
+
     /// Whether it is about the snapshot with this tag.
     #[must_use]
     pub fn vouches_for(&self, tag: Tag) -> bool {
         (self.epoch, self.revision) == (Some(tag.epoch.get()), Some(tag.revision.get()))
+    }
+}
+
+impl FoundFile {
+    fn new(found: &Found) -> Self {
+        Self {
+            boot: found.boot.to_string(),
+            since_boot_ms: millis(found.since_boot),
+            age_ms: millis(found.age),
+        }
+    }
+
+    /// Whether it tells as great an age, at any moment of the same boot.
+    fn is_as_old(&self, other: &Self) -> bool {
+        let sum = |age: u64, since: u64| u128::from(age) + u128::from(since);
+        self.boot == other.boot
+            && sum(self.age_ms, other.since_boot_ms) >= sum(other.age_ms, self.since_boot_ms)
+    }
+
+    fn parse(&self) -> Option<Found> {
+        Some(Found {
+            boot: BootId::parse(&self.boot)?,
+            since_boot: Duration::from_millis(self.since_boot_ms),
+            age: Duration::from_millis(self.age_ms),
+        })
     }
 }
 

@@ -7,6 +7,7 @@
 //! already must not look good after a restart, so the confirmation is taken away: removing works on a full disk.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use keyroster_api::snapshot::{MAX_BYTES, Tag};
 
@@ -111,6 +112,20 @@ pub fn save(
     saved
 }
 
+/// Keeps the age of a confirmation of another boot, so that the next process need not go by the wall clock alone.
+///
+/// # Errors
+/// When it can't be written. Nothing is removed then: nothing was learned.
+pub fn save_found(dir: &StateDir, known: &Knowledge, lock: &Lock) -> Result<(), StateError> {
+    let found = known
+        .confirmed
+        .is_some_and(|confirmed| confirmed.found.is_some());
+    writes(known, None, &small_files(dir))
+        .iter()
+        .filter(|write| found && matches!(write, Write::Confirmed(_)))
+        .try_for_each(|write| make(dir, write, lock))
+}
+
 /// Whether another process of this host left more on the disk than what is `known`.
 #[must_use]
 pub fn knows_more(dir: &StateDir, known: &Knowledge) -> bool {
@@ -141,6 +156,27 @@ pub(super) fn make(dir: &StateDir, write: &Write<'_>, lock: &Lock) -> Result<(),
 pub fn try_lock(dir: &StateDir) -> Result<Option<Lock>, StateError> {
     dir.try_lock(files::WRITERS)
 }
+
+/// Takes the writers' lock. Others hold it for a moment; whoever holds it longer is not waited for.
+///
+/// # Errors
+/// When the lock's file can't be made.
+pub async fn lock(dir: &StateDir) -> Result<Option<Lock>, StateError> {
+    for _ in 0..LOCK_TRIES {
+        if let Some(lock) = try_lock(dir)? {
+            return Ok(Some(lock));
+        }
+        tokio::time::sleep(LOCK_PAUSE).await;
+    }
+    tracing::warn!("another process holds the state directory's lock");
+    Ok(None)
+}
+
+/// How often the lock is tried …
+const LOCK_TRIES: u32 = 20;
+
+/// … and how long it is waited for in between.
+const LOCK_PAUSE: Duration = Duration::from_millis(10);
 
 #[cfg(test)]
 mod tests;

@@ -81,7 +81,7 @@ pub fn recall(
             .as_ref()
             .is_some_and(|held| file.vouches_for(held.tag()));
         if about_it || file.refused.is_some() {
-            known.confirmed = file.confirmation();
+            known.confirmed = file.confirmation().map(|c| c.found_at(now));
         }
     }
     if high_water.is_none() {
@@ -97,8 +97,9 @@ pub fn recall(
 /// What is written to keep what is known, in this order; `document` is what was signed, when that is new, and `there` is what
 /// other processes of this host left on the disk.
 ///
-/// Neither a newer state nor the answer to a later question is overwritten, but a refusal is written whatever is there. After
-/// one that fails only the high water is still written: though a snapshot could not be kept, it was seen.
+/// Neither a newer state nor the answer to a later question is overwritten, but a refusal is written whatever is there, unless
+/// it is of an earlier boot than that. After one that fails only the high water is still written: though a snapshot could not
+/// be kept, it was seen.
 #[must_use]
 pub fn writes<'a>(
     known: &Knowledge,
@@ -122,7 +123,11 @@ pub fn writes<'a>(
     if let Some(confirmed) = &known.confirmed {
         let tag = known.held.as_ref().map(|held| held.tag());
         let file = ConfirmedFile::new(confirmed, tag, known.refused);
-        if known.refused.is_some() || (newest && !there.outdates(&file)) {
+        let due = match known.refused {
+            Some(_) => !there.succeeds(&file),
+            None => newest && !there.succeeds(&file) && !there.outdates(&file),
+        };
+        if due {
             writes.push(Write::Confirmed(file));
         }
     }
@@ -141,6 +146,13 @@ impl SmallFiles {
             there.refused.is_some() && asked_later
         });
         newer || refused
+    }
+
+    /// Whether `file` is of an earlier boot, and this one has left all that it tells or more.
+    fn succeeds(&self, file: &ConfirmedFile) -> bool {
+        self.confirmed
+            .as_ref()
+            .is_some_and(|there| there.succeeds(file))
     }
 
     /// Whether a later question than that of `file` was answered with a refusal, or with the same snapshot.

@@ -5,7 +5,7 @@ use super::*;
 use crate::core::freshness::{Age, Confirmation};
 use crate::core::knowledge::Outcome;
 use crate::state::files::{CONFIRMED, HIGH_WATER};
-use crate::testing::{BOOT, authority, hold, moment, sign, snapshot, tag};
+use crate::testing::{BOOT, OTHER_BOOT, THIRD_BOOT, authority, hold, moment, sign, snapshot, tag};
 
 struct Scene {
     dir: StateDir,
@@ -281,4 +281,66 @@ fn a_snapshot_below_the_enrolment_is_refused_though_the_high_water_is_lost() {
     scene.dir.remove(HIGH_WATER).unwrap();
     let (known, _) = load(&scene.dir, &authority(), tag(1, 11), &now());
     assert!(known.held.is_none());
+}
+
+/// What the next boot loads, when its wall clock shows this.
+fn load_in_the_next_boot(scene: &Scene, since_boot_s: u64, wall_s: i64) -> Knowledge {
+    let now = moment(OTHER_BOOT, since_boot_s, wall_s);
+    load(&scene.dir, &authority(), tag(1, 1), &now).0
+}
+
+#[test]
+fn an_age_that_an_earlier_process_of_this_boot_found_is_not_lost_with_it() {
+    let scene = kept();
+    let first = load_in_the_next_boot(&scene, 3, 1_000_060);
+    let lock = try_lock(&scene.dir).unwrap().unwrap();
+    save_found(&scene.dir, &first, &lock).unwrap();
+    let second = load_in_the_next_boot(&scene, 53, 1_000_001);
+    let age = second
+        .confirmed
+        .unwrap()
+        .age(&moment(OTHER_BOOT, 53, 1_000_001));
+    assert_eq!(age, Age::Reckoned(Duration::from_secs(110)));
+    // Nor in the boot after that.
+    let third = load(
+        &scene.dir,
+        &authority(),
+        tag(1, 1),
+        &moment(THIRD_BOOT, 1, 1_000_001),
+    )
+    .0;
+    let age = third
+        .confirmed
+        .unwrap()
+        .age(&moment(THIRD_BOOT, 2, 1_000_001));
+    assert_eq!(age, Age::Reckoned(Duration::from_secs(61)));
+}
+
+#[test]
+fn what_an_earlier_boot_confirmed_is_not_written_over_what_this_one_did() {
+    let confirmed = |scene: &Scene| read_confirmed(&scene.dir).unwrap().unwrap();
+    for refused in [None, Some(410)] {
+        let scene = kept();
+        let earlier = Knowledge {
+            refused,
+            ..load_in_the_next_boot(&scene, 3, 1_000_060)
+        };
+        let unchanged = Outcome::NotModified {
+            server_time_s: 1_000_070,
+        };
+        let later = earlier.after(&unchanged, &moment(OTHER_BOOT, 10, 1_000_070));
+        let lock = try_lock(&scene.dir).unwrap().unwrap();
+        save(&scene.dir, &later, None, &lock).unwrap();
+        let before = confirmed(&scene);
+        save(&scene.dir, &earlier, None, &lock).unwrap();
+        assert_eq!(confirmed(&scene), before, "{refused:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_lock_that_is_held_for_a_moment_is_waited_for() {
+    let scene = kept();
+    let held = try_lock(&scene.dir).unwrap().unwrap();
+    let (lock, ()) = tokio::join!(lock(&scene.dir), async { drop(held) });
+    assert!(lock.unwrap().is_some());
 }
