@@ -5,6 +5,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use sd_notify::NotifyState;
 use tokio::signal::unix::{SignalKind, signal};
@@ -18,6 +19,7 @@ use crate::poll::Poller;
 use crate::revoked::Lists;
 use crate::shared::Shared;
 use crate::socket::{Answering, Socket};
+use crate::state::dir::Lock;
 use crate::state::{Credential, StateDir, files, memory};
 use crate::status;
 
@@ -28,9 +30,7 @@ use crate::status;
 pub fn run(config: Config) -> Result<(), AgentError> {
     warn_of_root();
     let dir = StateDir::open(&config.state_dir)?;
-    let _daemon = dir
-        .try_lock(files::DAEMON)?
-        .ok_or(AgentError::Running(dir.path().to_owned()))?;
+    let _daemon = be_the_only_one(&dir)?;
     let credential = Credential::load(&dir)?.ok_or(AgentError::NotEnrolled)?;
     let (peers, unknown) = Peers::resolve(&config.lookup_users, &passwd());
     for user in unknown {
@@ -75,6 +75,20 @@ pub fn run(config: Config) -> Result<(), AgentError> {
     // A name that is being resolved can't be interrupted; it is left behind.
     runtime.shutdown_background();
     ended.map_err(|err| AgentError::Internal(err.to_string()))
+}
+
+/// Takes the daemon's lock. A login that only looks whether it is held has it for a moment, so it is tried for longer than that.
+fn be_the_only_one(dir: &StateDir) -> Result<Lock, AgentError> {
+    let internal = |err: io::Error| AgentError::Internal(err.to_string());
+    runtime().map_err(internal)?.block_on(async {
+        for _ in 0..LOCK_TRIES {
+            if let Some(lock) = dir.try_lock(files::DAEMON)? {
+                return Ok(lock);
+            }
+            tokio::time::sleep(LOCK_PAUSE).await;
+        }
+        Err(AgentError::Running(dir.path().to_owned()))
+    })
 }
 
 async fn poll_until_signal(
@@ -154,6 +168,12 @@ fn warn_of_root() {
         );
     }
 }
+
+/// How often the lock is tried …
+const LOCK_TRIES: u32 = 20;
+
+/// … and how long is waited in between.
+const LOCK_PAUSE: Duration = Duration::from_millis(10);
 
 /// How often the watchdog is fed within its limit.
 const WATCHDOG_FRACTION: u32 = 3;

@@ -8,6 +8,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use keyroster_api::asks::{self, Asking};
 use keyroster_api::heartbeat::{HEARTBEAT_HEADER, NONCE_HEADER, Nonce};
 use keyroster_api::paths::{HOST_CERTIFICATE, HOST_SNAPSHOT};
 use keyroster_api::snapshot::{CONTENT_TYPE, MAX_BYTES, Tag};
@@ -36,6 +37,7 @@ pub struct Fetcher {
     client: HttpClient,
     server: String,
     authority: Authority,
+    asking: Asking,
 }
 
 /// What was asked: by what is held, and in which time.
@@ -100,7 +102,14 @@ impl Fetcher {
             client,
             server,
             authority: credential.authority(),
+            asking: Asking::Daemon,
         })
+    }
+
+    /// The same for one that is no daemon.
+    #[must_use]
+    pub fn asking(self, asking: Asking) -> Self {
+        Self { asking, ..self }
     }
 
     /// Asks. When an update comes that can't be used, the whole snapshot is asked for at once, and once, within the same time.
@@ -163,6 +172,9 @@ impl Fetcher {
             .header(http::header::ACCEPT, ask.accept())
             .header(NONCE_HEADER, nonce.to_string())
             .timeout(ask.total);
+        if let Some(asking) = self.asking.header() {
+            request = request.header(asks::HEADER, asking);
+        }
         if let Some(held) = &ask.held {
             request = request.header(http::header::IF_NONE_MATCH, held.tag().to_header());
         }

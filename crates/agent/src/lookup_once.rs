@@ -1,10 +1,12 @@
 //! `keyroster-agent lookup-once`: one request on standard input, one response on standard output, no daemon.
 //!
-//! The same state directory and the same rules as the daemon's. What the daemon keeps in memory from one login to the next, the
-//! breaker above all, is on disk here: an outage must not cost each login a second.
+//! The same state directory and the same rules as the daemon's, with one difference: nobody tells this host of changes, so the key
+//! server is asked at every login, however fresh the snapshot is. What the daemon keeps in memory from one login to the next,
+//! the breaker above all, is on disk here: an outage must not cost each login a second.
 
 use std::io::{Read, Write as _};
 
+use keyroster_api::asks::Asking;
 use keyroster_wire::{Question, Reason, Request};
 
 use crate::clock::{Clock, SystemClock};
@@ -18,7 +20,7 @@ use crate::error::AgentError;
 use crate::fetch::{Ask, Fetched, Fetcher, Form, LOGIN_TIMEOUT};
 use crate::random::jitter;
 use crate::reply;
-use crate::state::dir::Lock;
+use crate::state::dir::{Lock, Locked};
 use crate::state::{Credential, StateDir, files, journal, memory};
 
 /// Answers the one request.
@@ -102,21 +104,32 @@ impl<'a> Once<'a> {
     fn answer(&self, asked: &Asked<'_>) -> Result<Answer, AgentError> {
         let now = self.clock.now();
         let known = self.load(&now)?;
-        let effort = match files::read_breaker(&self.dir, &now).permit(now.since_boot) {
-            Permit::Ask => Effort::MayAsk,
-            Permit::DontAsk => Effort::LastWord,
+        // After the disk was read: a daemon that starts now reads at least what was there.
+        let asking = self.asking();
+        let known = match files::read_breaker(&self.dir, &now).permit(now.since_boot) {
+            Permit::Ask => self.ask_anew(known, asking)?,
+            Permit::DontAsk => known,
         };
-        if let Resolution::Answer(answer) = resolve(&known, asked, &now, effort, &Direct) {
-            return Ok(answer);
-        }
-        let mut known = self.ask(known)?;
-        if memory::knows_more(&self.dir, &known) {
-            // Another login asked later and was answered sooner.
-            known = self.load(&self.clock.now())?;
-        }
         match resolve(&known, asked, &self.clock.now(), Effort::LastWord, &Direct) {
             Resolution::Answer(answer) => Ok(answer),
             Resolution::Revalidate => Ok(Answer::undecided()),
+        }
+    }
+
+    /// Who asks. Where a daemon runs, or that can't be found out, what is on the disk is not all that the host may go by.
+    fn asking(&self) -> Asking {
+        match self.dir.is_locked(files::DAEMON) {
+            Ok(Locked::ByNobody) => Asking::EachLogin,
+            Ok(Locked::BySomebody) | Err(_) => Asking::BesideDaemon,
+        }
+    }
+
+    fn ask_anew(&self, known: Knowledge, asking: Asking) -> Result<Knowledge, AgentError> {
+        let known = self.ask(known, asking)?;
+        match memory::knows_more(&self.dir, &known) {
+            // Another login asked later and was answered sooner.
+            true => self.load(&self.clock.now()),
+            false => Ok(known),
         }
     }
 
@@ -134,8 +147,8 @@ impl<'a> Once<'a> {
     }
 
     /// Asks the key server and keeps what it said.
-    fn ask(&self, known: Knowledge) -> Result<Knowledge, AgentError> {
-        let fetcher = Fetcher::new(&self.credential, self.config.server.as_deref())?;
+    fn ask(&self, known: Knowledge, asking: Asking) -> Result<Knowledge, AgentError> {
+        let fetcher = Fetcher::new(&self.credential, self.config.server.as_deref())?.asking(asking);
         let sent = self.clock.now();
         let ask = Ask {
             held: known.held.clone(),

@@ -1,6 +1,6 @@
 //! Hosts: machines that enrolled.
 
-use keyroster_roster::{Host, HostState, Timestamp};
+use keyroster_roster::{Asks, Host, HostState, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::time;
@@ -21,10 +21,19 @@ pub struct HostView {
     #[serde(with = "time::required")]
     #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
     pub enrolled_at: Timestamp,
+    /// `daemon`, or `each-login` where the host runs without one; null when it has not asked yet.
+    #[serde(default)]
+    pub asks: Option<String>,
+    /// When a key server last answered it; null when it has not asked yet.
+    #[serde(with = "time::optional", default)]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, format = DateTime))]
+    pub answered_at: Option<Timestamp>,
 }
 
-impl From<&Host> for HostView {
-    fn from(host: &Host) -> Self {
+impl HostView {
+    /// A host, with how it asked when it was last answered.
+    #[must_use]
+    pub fn new(host: &Host, answered: Option<(Asks, Timestamp)>) -> Self {
         Self {
             id: host.id.to_string(),
             name: host.name.to_string(),
@@ -35,6 +44,8 @@ impl From<&Host> for HostView {
             }
             .to_owned(),
             enrolled_at: host.enrolled_at,
+            asks: answered.map(|(asks, _)| asks.as_str().to_owned()),
+            answered_at: answered.map(|(_, at)| at),
         }
     }
 }

@@ -6,6 +6,7 @@
 //! silently ignored by software that decides who may log in. Answers do not deny them, so that an older CLI can talk to a
 //! newer key server.
 
+pub mod asks;
 pub mod audit;
 pub mod digest;
 pub mod enroll;

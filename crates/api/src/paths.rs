@@ -46,6 +46,8 @@ pub const TOKEN_REVOKE: &str = "/v1/tokens/{name}/revoke";
 pub const WHOAMI: &str = "/v1/whoami";
 /// The decision for an account on a host, with reasons.
 pub const EXPLAIN: &str = "/v1/explain";
+/// The receipt of the write that made a revision.
+pub const RECEIPT: &str = "/v1/receipts/{revision}";
 /// Audit events.
 pub const AUDIT_EVENTS: &str = "/v1/audit/events";
 /// The end of the audit log's chain.

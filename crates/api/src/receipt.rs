@@ -20,7 +20,7 @@ pub struct Written {
     pub revision: u64,
 }
 
-/// The query of a write that can be waited for.
+/// The query of a write that can be waited for, or of the receipt of one.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::IntoParams))]
 #[serde(deny_unknown_fields)]
@@ -53,6 +53,10 @@ pub struct Receipt {
     pub confirmed: Vec<ConfirmedHost>,
     /// The hosts that have not said so yet, in order of name.
     pub pending: Vec<PendingHost>,
+    /// The hosts without the daemon that have not confirmed, in order of name. Each asks at every login: while it reaches a key
+    /// server, none of them goes by what was before. Nobody waits for them.
+    #[serde(default)]
+    pub each_login: Vec<PendingHost>,
     /// Half of the confirmed hosts were as quick as this, in milliseconds; null when none confirmed.
     pub p50_ms: Option<u64>,
     /// 99 of 100 confirmed hosts were as quick as this, in milliseconds; null when none confirmed.
@@ -72,6 +76,10 @@ pub struct ConfirmedHost {
     /// Milliseconds from the write, or from when it was asked for once more, until the key server heard that the host holds
     /// it.
     pub after_ms: u64,
+    /// When a key server first heard that it does, by that server's clock; kept for a week after the write.
+    #[serde(with = "time::optional", default)]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, format = DateTime))]
+    pub confirmed_at: Option<Timestamp>,
 }
 
 /// A host that may not hold a change yet.
@@ -96,9 +104,12 @@ impl Receipt {
         revision: u64,
         mut confirmed: Vec<ConfirmedHost>,
         mut pending: Vec<PendingHost>,
+        mut each_login: Vec<PendingHost>,
     ) -> Self {
         confirmed.sort_by(|a, b| (a.after_ms, &a.name).cmp(&(b.after_ms, &b.name)));
-        pending.sort_by(|a, b| a.name.cmp(&b.name));
+        for hosts in [&mut pending, &mut each_login] {
+            hosts.sort_by(|a, b| a.name.cmp(&b.name));
+        }
         let rank = |percent: usize| {
             let place = (confirmed.len() * percent).div_ceil(100).checked_sub(1)?;
             confirmed.get(place).map(|host| host.after_ms)
@@ -110,6 +121,7 @@ impl Receipt {
             max_ms: rank(100),
             confirmed,
             pending,
+            each_login,
         }
     }
 }
@@ -123,12 +135,13 @@ mod tests {
             host: format!("id-{after_ms}"),
             name: format!("web-{after_ms}"),
             after_ms,
+            confirmed_at: None,
         };
         (1..=count).rev().map(host).collect()
     }
 
     fn ranks(count: u64) -> [Option<u64>; 3] {
-        let receipt = Receipt::new(7, confirmed(count), Vec::new());
+        let receipt = Receipt::new(7, confirmed(count), Vec::new(), Vec::new());
         [receipt.p50_ms, receipt.p99_ms, receipt.max_ms]
     }
 
@@ -147,7 +160,8 @@ mod tests {
             name: "web-1".to_owned(),
             ends_by: None,
         };
-        let json = serde_json::to_value(Receipt::new(7, Vec::new(), vec![pending])).unwrap();
+        let json =
+            serde_json::to_value(Receipt::new(7, Vec::new(), vec![pending], Vec::new())).unwrap();
         assert_eq!(json["pending"][0]["ends_by"], serde_json::Value::Null);
         assert_eq!(json["p50_ms"], serde_json::Value::Null);
     }

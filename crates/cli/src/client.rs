@@ -124,11 +124,7 @@ impl Client {
                 .await
                 .map(Change::Written);
         };
-        let query = [
-            ("wait", String::from("confirmed")),
-            ("timeout", patience.seconds().to_string()),
-        ];
-        let request = self.request(method, path, &query)?.json(body);
+        let request = self.request(method, path, &patience.query())?.json(body);
         self.read(request).await.map(Change::Confirmed)
     }
 

@@ -41,7 +41,7 @@ pub(crate) enum People {
     /// A confirmation; quiet, nothing.
     Confirmation(String),
     /// What was done and who holds it, then who does not yet; quiet, only the names of these.
-    Receipt(String, Table),
+    Receipt(String, Vec<Table>),
 }
 
 impl Report {
@@ -125,12 +125,14 @@ impl Report {
 
     pub(crate) fn text(&self, quiet: bool, styled: bool) -> String {
         match &self.people {
-            People::List(table) | People::Receipt(_, table) if quiet => {
-                table.names().map(|name| format!("{name}\n")).collect()
-            }
+            People::List(table) if quiet => names(table),
+            People::Receipt(_, tables) if quiet => tables.iter().map(names).collect(),
             People::List(table) | People::Object(table) => table.render(styled),
             People::Text(text) => text.clone(),
-            People::Receipt(text, table) => format!("{text}{}", table.render(styled)),
+            People::Receipt(text, tables) => {
+                let tables = tables.iter().map(|table| table.render(styled));
+                std::iter::once(text.clone()).chain(tables).collect()
+            }
             People::Confirmation(_) if quiet => String::new(),
             People::Confirmation(text) => text.clone(),
         }
@@ -148,6 +150,10 @@ impl Report {
             .map(line)
             .collect()
     }
+}
+
+fn names(table: &Table) -> String {
+    table.names().map(|name| format!("{name}\n")).collect()
 }
 
 #[cfg(test)]

@@ -66,6 +66,14 @@ impl Patience {
         self.0.seconds()
     }
 
+    /// What asks for it.
+    pub(crate) fn query(self) -> [(&'static str, String); 2] {
+        [
+            ("wait", String::from("confirmed")),
+            ("timeout", self.seconds().to_string()),
+        ]
+    }
+
     /// The deadlines of a connection that is silent for so long.
     pub(crate) fn limits(self) -> ClientLimits {
         let usual = ClientLimits::default();
@@ -94,14 +102,33 @@ fn receipt_report(receipt: &Receipt, sentence: &str) -> Result<Report> {
         receipt.revision,
         confirmed_text(receipt)
     );
-    let mut table = Table::list(&["PENDING HOST", "ENDS BY"]);
-    for host in &receipt.pending {
-        table.row([host.name.as_str(), &ends_by_text(host)]);
-    }
-    let report = Report::new(receipt, People::Receipt(lines, table))?;
-    Ok(match receipt.pending.is_empty() {
+    let report = Report::new(receipt, People::Receipt(lines, still_out(receipt).into()))?;
+    Ok(match is_confirmed(receipt) {
         true => report,
         false => report.pending(),
+    })
+}
+
+/// Whether every host that a change concerns holds it.
+pub(crate) fn is_confirmed(receipt: &Receipt) -> bool {
+    receipt.pending.is_empty() && receipt.each_login.is_empty()
+}
+
+/// Those that have not confirmed: who will, and who asks when somebody logs in.
+pub(crate) fn still_out(receipt: &Receipt) -> [Table; 2] {
+    let groups = [
+        (["PENDING HOST", "ENDS BY"], &receipt.pending),
+        (
+            ["ASKS AT EACH LOGIN", "OUT OF REACH, ENDS BY"],
+            &receipt.each_login,
+        ),
+    ];
+    groups.map(|(header, hosts)| {
+        let mut table = Table::list(&header);
+        for host in hosts {
+            table.row([host.name.as_str(), &ends_by_text(host)]);
+        }
+        table
     })
 }
 
@@ -110,7 +137,7 @@ fn confirmed_text(receipt: &Receipt) -> String {
         1 => String::from("1 host"),
         count => format!("{count} hosts"),
     };
-    let all = receipt.confirmed.len() + receipt.pending.len();
+    let all = receipt.confirmed.len() + receipt.pending.len() + receipt.each_login.len();
     let Receipt {
         p50_ms: Some(p50),
         p99_ms: Some(p99),
@@ -123,7 +150,7 @@ fn confirmed_text(receipt: &Receipt) -> String {
             all => format!("confirmed by none of {}", hosts(all)),
         };
     };
-    let who = match receipt.pending.is_empty() {
+    let who = match receipt.confirmed.len() == all {
         true => hosts(all),
         false => format!("{} of {}", receipt.confirmed.len(), hosts(all)),
     };
@@ -152,13 +179,14 @@ mod tests {
             host: String::from("id"),
             name: format!("web-{after_ms}"),
             after_ms: *after_ms,
+            confirmed_at: None,
         });
         let pending = pending.iter().map(|name| PendingHost {
             host: String::from("id"),
             name: (*name).to_owned(),
             ends_by: None,
         });
-        Receipt::new(7, confirmed.collect(), pending.collect())
+        Receipt::new(7, confirmed.collect(), pending.collect(), Vec::new())
     }
 
     fn report(receipt: Receipt) -> Report {
@@ -207,6 +235,23 @@ mod tests {
             "revoked it at revision 7\nconfirmed by 1 of 2 hosts: p50 3 ms, p99 3 ms, max 3 ms\n\
              PENDING HOST  ENDS BY\ndb-1          unknown\n"
         );
+    }
+
+    #[test]
+    fn a_host_without_the_daemon_stands_apart_and_has_not_confirmed() {
+        let mut receipt = receipt(&[3], &["db-1"]);
+        receipt.each_login = receipt.pending.clone();
+        receipt.each_login[0].name = String::from("edge-1");
+        receipt.each_login[0].ends_by = Some(keyroster_api::Timestamp::from_unix(1_795_250_096));
+        assert_eq!(
+            report(receipt.clone()).text(false, false),
+            "revoked it at revision 7\nconfirmed by 1 of 3 hosts: p50 3 ms, p99 3 ms, max 3 ms\n\
+             PENDING HOST  ENDS BY\ndb-1          unknown\n\
+             ASKS AT EACH LOGIN  OUT OF REACH, ENDS BY\nedge-1              2026-11-21T08:34:56Z\n"
+        );
+        assert_eq!(report(receipt.clone()).text(true, false), "db-1\nedge-1\n");
+        receipt.pending.clear();
+        assert_eq!(report(receipt).outcome(), Outcome::Pending);
     }
 
     #[test]

@@ -68,3 +68,23 @@ impl From<FreshnessChange> for HostGroupChange {
         }
     }
 }
+
+/// How a host comes to its answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Asks {
+    /// A daemon holds the snapshot in memory and waits for changes.
+    AsDaemon,
+    /// There is no daemon: the key server is asked at each login.
+    AtEachLogin,
+}
+
+impl Asks {
+    /// The word for it, as stored and as spoken.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::AsDaemon => "daemon",
+            Self::AtEachLogin => "each-login",
+        }
+    }
+}

@@ -50,7 +50,7 @@ pub use freshness::{
 };
 pub use grant::{Effect, Grant, GrantState, Standing, Subject, Target};
 pub use group::Group;
-pub use host::{Host, HostGroup, HostGroupChange, HostState};
+pub use host::{Asks, Host, HostGroup, HostGroupChange, HostState};
 pub use id::{Epoch, GrantId, HostId, Revision};
 pub use key::{Key, KeyState};
 pub use line::Permit;

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use keyroster_api::snapshot::Tag;
-use keyroster_roster::{HostId, Timestamp};
+use keyroster_roster::HostId;
 use keyroster_store::{Confirmation, Store, StoreError};
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
@@ -31,39 +31,39 @@ struct Heard {
 /// What is known of a host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Held {
-    /// The newest state of the roster that it holds.
-    pub tag: Tag,
-    /// When that was heard.
+    /// What it said: the newest state of the roster that it holds, and the last moment at which it was answered.
+    pub said: Confirmation,
+    /// When that state was heard of.
     pub since: Instant,
-    /// When it was last answered.
-    pub at: Timestamp,
+}
+
+impl Held {
+    /// The newest state of the roster that it holds.
+    #[must_use]
+    pub const fn tag(&self) -> Tag {
+        Tag {
+            epoch: self.said.epoch,
+            revision: self.said.revision,
+        }
+    }
 }
 
 impl Confirmations {
-    /// Takes note that a host holds what the roster says at a state, and is answered now. What was heard before is never
-    /// taken back.
-    pub fn hear(&self, host: &HostId, tag: Tag, at: Timestamp) {
+    /// Takes note of what a host says as it is answered. What was heard before is never taken back.
+    pub fn hear(&self, host: &HostId, said: Confirmation) {
         let mut heard = self.lock();
         let before = heard.hosts.get(host).copied();
-        let advanced = before.is_none_or(|held| tag > held.tag);
-        let held = match before {
-            Some(held) if !advanced => Held {
-                at: held.at.max(at),
-                ..held
-            },
-            _ => Held {
-                tag,
-                since: Instant::now(),
-                at: before.map_or(at, |held| held.at.max(at)),
-            },
+        let joined = before.map_or(said, |held| held.said.join(said));
+        let mut held = Held {
+            said: joined,
+            since: Instant::now(),
         };
+        let advanced = before.is_none_or(|before| held.tag() > before.tag());
+        if let (false, Some(before)) = (advanced, before) {
+            held.since = before.since;
+        }
         heard.hosts.insert(host.clone(), held);
-        let confirmation = Confirmation {
-            epoch: held.tag.epoch,
-            revision: held.tag.revision,
-            at: held.at,
-        };
-        heard.unsaved.insert(host.clone(), confirmation);
+        heard.unsaved.insert(host.clone(), held.said);
         drop(heard);
         self.unsaved.notify_one();
         if advanced {
@@ -118,16 +118,18 @@ impl Confirmations {
 
 #[cfg(test)]
 mod tests {
-    use keyroster_roster::{Epoch, Revision};
+    use keyroster_roster::{Asks, Epoch, Revision, Timestamp};
 
     use super::*;
 
     const HOST: &str = "01939e8a-7c3f-7b1e-9d55-0123456789ab";
 
-    fn tag(revision: u64) -> Tag {
-        Tag {
-            epoch: Epoch::new(1).unwrap(),
+    fn said(revision: u64, at: i64) -> Confirmation {
+        Confirmation {
+            epoch: Epoch::FIRST,
             revision: Revision::new(revision).unwrap(),
+            at: Timestamp::from_unix(at),
+            asks: Asks::AsDaemon,
         }
     }
 
@@ -136,16 +138,39 @@ mod tests {
         let confirmations = Confirmations::default();
         let host = HostId::parse(HOST).unwrap();
         let begun = Instant::now();
-        confirmations.hear(&host, tag(5), Timestamp::from_unix(100));
+        confirmations.hear(&host, said(5, 100));
         tokio::time::advance(std::time::Duration::from_secs(1)).await;
-        confirmations.hear(&host, tag(4), Timestamp::from_unix(99));
-        confirmations.hear(&host, tag(5), Timestamp::from_unix(101));
+        confirmations.hear(&host, said(4, 99));
+        confirmations.hear(&host, said(5, 101));
         let held = Held {
-            tag: tag(5),
+            said: said(5, 101),
             since: begun,
-            at: Timestamp::from_unix(101),
         };
         assert_eq!(confirmations.of(&host), Some(held));
+    }
+
+    #[tokio::test]
+    async fn how_a_host_asked_last_is_what_counts_and_of_one_second_the_daemon() {
+        let confirmations = Confirmations::default();
+        let host = HostId::parse(HOST).unwrap();
+        let lone = |revision, at| Confirmation {
+            asks: Asks::AtEachLogin,
+            ..said(revision, at)
+        };
+        for (heard, asks) in [
+            (lone(5, 100), Asks::AtEachLogin),
+            (said(5, 101), Asks::AsDaemon),
+            (lone(6, 101), Asks::AsDaemon),
+            (lone(4, 102), Asks::AtEachLogin),
+            (said(9, 101), Asks::AtEachLogin),
+        ] {
+            confirmations.hear(&host, heard);
+            assert_eq!(
+                confirmations.of(&host).unwrap().said.asks,
+                asks,
+                "{heard:?}"
+            );
+        }
     }
 
     #[tokio::test]
@@ -153,13 +178,13 @@ mod tests {
         let confirmations = Confirmations::default();
         let host = HostId::parse(HOST).unwrap();
         let mut follower = confirmations.follow();
-        confirmations.hear(&host, tag(5), Timestamp::from_unix(100));
+        confirmations.hear(&host, said(5, 100));
         assert!(follower.has_changed().unwrap());
         follower.mark_unchanged();
         tokio::time::sleep(std::time::Duration::from_millis(1)).await;
-        confirmations.hear(&host, tag(5), Timestamp::from_unix(101));
+        confirmations.hear(&host, said(5, 101));
         assert!(!follower.has_changed().unwrap());
-        confirmations.hear(&host, tag(6), Timestamp::from_unix(101));
+        confirmations.hear(&host, said(6, 101));
         assert!(follower.has_changed().unwrap());
     }
 }

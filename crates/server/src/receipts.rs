@@ -6,14 +6,16 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
+use keyroster_api::ProblemKind;
 use keyroster_api::receipt::{
     ConfirmedHost, DEFAULT_TIMEOUT_S, MAX_TIMEOUT_S, MIN_TIMEOUT_S, PendingHost, Receipt, WaitFor,
     WaitQuery, Written,
 };
 use keyroster_api::snapshot::Tag;
-use keyroster_roster::{Freshness, FreshnessMode, HostId, Timestamp};
-use keyroster_store::{Action, HostReceipt, Object, Outcome, StoreError};
+use keyroster_roster::{Asks, Freshness, FreshnessMode, HostId, Revision, Timestamp};
+use keyroster_store::{Action, Confirmation, HostReceipt, Object, Outcome, RECEIPT_S, StoreError};
 use serde::Serialize;
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -127,6 +129,44 @@ impl Patience {
     }
 }
 
+/// The receipt of a write that was made before.
+///
+/// # Errors
+/// When there was no such write, or it can't be read.
+pub async fn read(app: &App, revision: Revision, patience: Patience) -> Answer<Response> {
+    let mut reader = app.store.read().await?;
+    let state = reader.state().await?;
+    let not_there = |why| Err(ApiError::refused(ProblemKind::NotFound, why));
+    match reader.written_at(revision).await? {
+        None => return not_there(format!("there is no change with revision {revision}")),
+        // An empty receipt would say that it concerned no host.
+        Some(at) if at.saturating_add(RECEIPT_S) < app.now() => {
+            return not_there(format!(
+                "the receipt of revision {revision} is kept no longer"
+            ));
+        }
+        Some(_) => {}
+    }
+    drop(reader);
+    let written = Tag {
+        epoch: state.epoch,
+        revision,
+    };
+    let now = Instant::now();
+    match patience {
+        Patience::None => {
+            let wait = ReceiptWait::new(written, now, Duration::ZERO);
+            Ok(wait.answer(app).await?.into_response())
+        }
+        Patience::Of(span) => {
+            let mut response = StatusCode::NO_CONTENT.into_response();
+            let wait = ReceiptWait::new(written, now, span);
+            later::put(&mut response, Later::Receipt(wait));
+            Ok(response)
+        }
+    }
+}
+
 impl ReceiptWait {
     fn new(written: Tag, since: Instant, span: Duration) -> Self {
         Self {
@@ -160,7 +200,7 @@ impl ReceiptWait {
             loop {
                 heard.mark_unchanged();
                 self.take(app);
-                if self.pending.as_ref().is_some_and(BTreeMap::is_empty) {
+                if self.is_settled(app) {
                     return;
                 }
                 let out = self.pending.as_ref().map_or(0, BTreeMap::len);
@@ -172,6 +212,12 @@ impl ReceiptWait {
                 }
             }
         }
+    }
+
+    /// Whether nobody is left to wait for. A host without the daemon asks when somebody logs in, which may be never.
+    fn is_settled(&self, app: &App) -> bool {
+        let mut pending = self.pending.iter().flat_map(BTreeMap::values);
+        self.pending.is_some() && pending.all(|host| asks(app, host) == Asks::AtEachLogin)
     }
 
     /// The receipt, as of now.
@@ -191,11 +237,16 @@ impl ReceiptWait {
         let pending = self.pending.ok_or(ApiError::Unavailable(
             "the change was made, but which hosts hold it can't be read",
         ))?;
-        let pending = pending.into_values().map(|host| still_out(app, &host));
+        let (pending, each_login): (Vec<_>, Vec<_>) = pending
+            .into_values()
+            .partition(|host| asks(app, host) == Asks::AsDaemon);
+        let still_out =
+            |hosts: Vec<HostReceipt>| hosts.iter().map(|host| still_out(app, host)).collect();
         let receipt = Receipt::new(
             self.written.revision.get(),
             self.confirmed.into_values().collect(),
-            pending.collect(),
+            still_out(pending),
+            still_out(each_login),
         );
         Ok(Json(WrittenOrReceipt::Receipt(receipt)))
     }
@@ -213,9 +264,9 @@ impl ReceiptWait {
                 epoch: said.epoch,
                 revision: said.revision,
             });
-            if said >= Some(self.written) {
+            if host.recorded_at.is_some() || said >= Some(self.written) {
                 // The other server's clock is not ours: it counts from when it was seen here.
-                self.confirm(&host, Instant::now());
+                self.confirm(app, &host, Instant::now());
             } else {
                 pending.insert(host.host.clone(), host);
             }
@@ -232,34 +283,47 @@ impl ReceiptWait {
         let mut confirmed = Vec::new();
         pending.retain(|id, host| {
             let held = app.confirmations.of(id);
-            let said = held.filter(|held| held.tag >= self.written);
+            let said = held.filter(|held| held.tag() >= self.written);
             confirmed.extend(said.map(|held| (host.clone(), held.since)));
             said.is_none()
         });
         self.pending = Some(pending);
         for (host, since) in confirmed {
-            self.confirm(&host, since);
+            self.confirm(app, &host, since);
         }
     }
 
-    fn confirm(&mut self, host: &HostReceipt, heard: Instant) {
+    fn confirm(&mut self, app: &App, host: &HostReceipt, heard: Instant) {
         let after = heard.saturating_duration_since(self.since);
         let confirmed = ConfirmedHost {
             host: host.host.to_string(),
             name: host.name.to_string(),
             after_ms: u64::try_from(after.as_millis()).unwrap_or(u64::MAX),
+            confirmed_at: host.recorded_at.or_else(|| Some(app.now())),
         };
         self.confirmed.insert(host.host.clone(), confirmed);
     }
 }
 
 fn still_out(app: &App, host: &HostReceipt) -> PendingHost {
-    let saved = host.confirmed.map(|said| said.at);
-    let heard = app.confirmations.of(&host.host).map(|held| held.at);
     PendingHost {
         host: host.host.to_string(),
         name: host.name.to_string(),
-        ends_by: saved.max(heard).map(|last| ends_by(last, host.freshness)),
+        ends_by: said(app, host).map(|said| ends_by(said.at, host.freshness)),
+    }
+}
+
+/// How a host asks, as far as is known; whoever never asked may be a daemon.
+fn asks(app: &App, host: &HostReceipt) -> Asks {
+    said(app, host).map_or(Asks::AsDaemon, |said| said.asks)
+}
+
+/// What a host has said, to this server or to another.
+fn said(app: &App, host: &HostReceipt) -> Option<Confirmation> {
+    let heard = app.confirmations.of(&host.host).map(|held| held.said);
+    match (host.confirmed, heard) {
+        (Some(saved), Some(heard)) => Some(saved.join(heard)),
+        (saved, heard) => saved.or(heard),
     }
 }
 

@@ -16,7 +16,7 @@ use crate::auth;
 use crate::guard;
 use crate::handlers::{
     audit, enroll, enrolment_tokens, explain, grants, groups, host, host_groups, hosts, keys,
-    revoked_keys, service, tokens, users,
+    receipts, revoked_keys, service, tokens, users,
 };
 use crate::limits::MAX_BODY_BYTES;
 use crate::openapi::{self, Access};
@@ -58,6 +58,7 @@ fn routes() -> [(Access, Effect, OpenApiRouter<App>); 7] {
         enrolment_tokens::list_enrolment_tokens,
         audit::list_events,
         audit::show_head,
+        receipts::show_receipt,
         explain::explain,
     ];
     let officers = group![

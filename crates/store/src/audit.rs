@@ -64,6 +64,8 @@ statements! {
         values ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
     LIST = "select sequence, revision, occurred_at, actor, action, object, detail, previous_hash, hash \
         from audit_events where sequence > $1 order by sequence limit $2";
+    OF_REVISION = "select sequence, revision, occurred_at, actor, action, object, detail, previous_hash, hash \
+        from audit_events where revision = $1";
     NEWEST = "select sequence, revision, occurred_at, actor, action, object, detail, previous_hash, hash \
         from audit_events where object = $1 and action = $2 order by revision desc limit 1";
 }
@@ -92,6 +94,16 @@ impl Reader {
         let of_object = values![&id, action.as_str()];
         let event = self.tx.first::<EventRow>(NEWEST, of_object).await?;
         Ok(event.map(|event| event.revision))
+    }
+
+    /// When a revision was made; `None` if none was.
+    pub async fn written_at(
+        &mut self,
+        revision: Revision,
+    ) -> Result<Option<Timestamp>, StoreError> {
+        let of_revision = values![revision.as_i64()];
+        let event = self.tx.first::<EventRow>(OF_REVISION, of_revision).await?;
+        Ok(event.map(|event| event.at))
     }
 
     /// Checks every event, a page at a time.

@@ -11,10 +11,11 @@
 //! A verb can't be committed without saying which hosts it concerns.
 
 use keyroster_keys::{AccountName, GroupName, UserName};
-use keyroster_roster::{HostId, MAX_GRACE_S, MAX_MAX_STALENESS_S, Revision, Target};
+use keyroster_roster::{HostId, Revision, Target};
 use sqlx::FromRow;
 
 use crate::StoreError;
+use crate::confirmations::RECEIPT_S;
 use crate::db::{Record, Statement, statements, values};
 use crate::read::{Reader, Row};
 use crate::write::WriteTx;
@@ -286,10 +287,3 @@ impl Record for ChangedRow {
         Ok((row.value("id", HostId::parse(&self.id))?, revision))
     }
 }
-
-/// Seconds for which the hosts of a write are kept: no host goes by anything that it heard of longer ago.
-#[expect(
-    clippy::as_conversions,
-    reason = "a constant that fits, and `from` is not const"
-)]
-const RECEIPT_S: i64 = MAX_GRACE_S as i64 + MAX_MAX_STALENESS_S as i64;

@@ -49,7 +49,7 @@ pub use audit::AuditVerdict;
 pub use bearer_tokens::{BearerToken, Role, TokenStanding};
 pub use certificates::{HostCredential, OVERLAP_S, Renewal, Showing, Shown};
 pub use changes::{Change, Changes};
-pub use confirmations::Confirmation;
+pub use confirmations::{Confirmation, RECEIPT_S};
 pub use enrolment_tokens::{Enrolment, EnrolmentTokenRecord, TokenRefusal};
 pub use error::{Object, StoreError};
 pub use grants::GrantFilter;

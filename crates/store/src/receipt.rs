@@ -7,7 +7,7 @@ use keyroster_roster::{Epoch, Freshness, FreshnessMode, HostId, ModelError, Revi
 use sqlx::FromRow;
 
 use crate::StoreError;
-use crate::confirmations::Confirmation;
+use crate::confirmations::{ASKS, Confirmation};
 use crate::db::{Record, statements, values};
 use crate::host_groups::MODES;
 use crate::read::{Reader, Row};
@@ -19,6 +19,8 @@ pub struct HostReceipt {
     pub host: HostId,
     /// Its name, for people.
     pub name: HostName,
+    /// When it was first heard to hold the write; `None` if it was not yet.
+    pub recorded_at: Option<Timestamp>,
     /// What it holds, as far as it has said; `None` if it never said anything.
     pub confirmed: Option<Confirmation>,
     /// The laxest bound on staleness that it may go by, as long as it does not hold the write.
@@ -26,7 +28,7 @@ pub struct HostReceipt {
 }
 
 statements! {
-    HOSTS = "select h.id, h.name, c.epoch, c.revision, c.confirmed_at from write_hosts w \
+    HOSTS = "select h.id, h.name, w.confirmed_at as recorded_at, c.epoch, c.revision, c.confirmed_at, c.asks from write_hosts w \
         join hosts h on h.id = w.host left join host_confirmations c on c.host = w.host \
         where w.revision = $1 order by h.name, h.id";
     // The strictest of a host's groups, part by part; of the two words the stricter is the greater.
@@ -58,7 +60,7 @@ impl Reader {
         for (host, until, freshness) in past {
             bounds.entry(host).or_default().push((until, freshness));
         }
-        let receipt = |(host, name, confirmed): (_, _, Option<Confirmation>)| {
+        let receipt = |(host, name, recorded_at, confirmed): Heard| {
             let heard = confirmed.filter(|confirmed| confirmed.epoch == epoch);
             let freshness = Bounds {
                 past: bounds.remove(&host).unwrap_or_default(),
@@ -70,6 +72,7 @@ impl Reader {
                 freshness: row.value("max_staleness_s, grace_s", freshness)?,
                 host,
                 name,
+                recorded_at,
                 confirmed,
             })
         };
@@ -118,26 +121,32 @@ fn laxer(one: Freshness, other: Freshness) -> Result<Freshness, ModelError> {
     Freshness::new(max_staleness_s, one.grace_s().max(other.grace_s()), mode)
 }
 
+/// A host, and what it has said.
+type Heard = (HostId, HostName, Option<Timestamp>, Option<Confirmation>);
+
 #[derive(FromRow)]
 struct ReceiptRow {
     id: String,
     name: String,
+    recorded_at: Option<i64>,
     epoch: Option<i64>,
     revision: Option<i64>,
     confirmed_at: Option<i64>,
+    asks: Option<String>,
 }
 
 impl Record for ReceiptRow {
     const TABLE: &'static str = "host_confirmations";
-    type Item = (HostId, HostName, Option<Confirmation>);
+    type Item = Heard;
 
     fn parse(self) -> Result<Self::Item, StoreError> {
         let row = Row::new(Self::TABLE, &self.id);
-        let confirmed = match (self.epoch, self.revision, self.confirmed_at) {
-            (Some(epoch), Some(revision), Some(at)) => Some(Confirmation {
+        let confirmed = match (self.epoch, self.revision, self.confirmed_at, &self.asks) {
+            (Some(epoch), Some(revision), Some(at), Some(asks)) => Some(Confirmation {
                 epoch: row.value("epoch", Epoch::try_from(epoch))?,
                 revision: row.value("revision", Revision::try_from(revision))?,
                 at: Timestamp::from_unix(at),
+                asks: row.word("asks", asks, &ASKS.map(|asks| (asks, asks.as_str())))?,
             }),
             _ => None,
         };
@@ -145,6 +154,7 @@ impl Record for ReceiptRow {
         Ok((
             id,
             row.value("name", HostName::parse(&self.name))?,
+            self.recorded_at.map(Timestamp::from_unix),
             confirmed,
         ))
     }

@@ -1,7 +1,7 @@
 //! A receipt names the hosts that a write took something away on, and what each has confirmed.
 
 use keyroster_roster::{
-    Epoch, Freshness, FreshnessChange, FreshnessMode, HostGroup, HostId, MAX_GRACE_S,
+    Asks, Epoch, Freshness, FreshnessChange, FreshnessMode, HostGroup, HostId, MAX_GRACE_S,
     MAX_MAX_STALENESS_S, Revision, Timestamp, UserState,
 };
 use keyroster_store::{Action, Confirmation, HostReceipt, Object, Outcome};
@@ -9,6 +9,9 @@ use keyroster_store::{Action, Confirmation, HostReceipt, Object, Outcome};
 use crate::fixture::{Fixture, LATER, NOW};
 use crate::model::*;
 use crate::on_both;
+
+/// A moment at which a receipt of `NOW` is still kept.
+const SOON: Timestamp = NOW.saturating_add(5);
 
 /// More than one statement of the store takes.
 const MANY: u64 = 70;
@@ -18,6 +21,7 @@ fn confirmation(epoch: u64, revision: u64, at: Timestamp) -> Confirmation {
         epoch: Epoch::new(epoch).unwrap(),
         revision: Revision::new(revision).unwrap(),
         at,
+        asks: Asks::AsDaemon,
     }
 }
 
@@ -99,15 +103,16 @@ on_both! {
         fixture.add_host_group("db").await;
         fixture.add_host(3, "db").await;
         let revoked = fixture.revoke(1).await;
-        fixture.confirm(2, confirmation(1, revoked.get(), LATER)).await;
+        fixture.confirm(2, confirmation(1, revoked.get(), SOON)).await;
         let receipt = fixture.receipt(revoked).await;
-        let host = |number: u64, confirmed| HostReceipt {
+        let host = |number: u64, confirmed: Option<Confirmation>| HostReceipt {
             host: host_id(number),
             name: host_name(&format!("host-{number}")),
+            recorded_at: confirmed.map(|confirmed| confirmed.at),
             confirmed,
             freshness: Freshness::default(),
         };
-        assert_eq!(receipt, [host(1, None), host(2, Some(confirmation(1, revoked.get(), LATER)))]);
+        assert_eq!(receipt, [host(1, None), host(2, Some(confirmation(1, revoked.get(), SOON)))]);
     }
 
     async fn what_is_written_later_does_not_take_a_host_off_a_receipt(fixture: Fixture) {
@@ -310,6 +315,67 @@ on_both! {
         fixture.tamper("update roster_state set epoch = 2").await;
         let revoked = fixture.revoke(1).await;
         assert_eq!(fixture.receipt(revoked).await[0].freshness, Freshness::default());
+    }
+
+    async fn the_first_confirmation_of_a_write_is_on_record_and_stays(fixture: Fixture) {
+        fixture.with_hosts(2).await;
+        fixture.confirm(1, confirmation(1, fixture.revision().await.get(), NOW)).await;
+        let revoked = fixture.revoke(1).await;
+        let recorded = async |revision| fixture.receipt(revision).await.into_iter().map(|host| host.recorded_at).collect::<Vec<_>>();
+        fixture.confirm(1, confirmation(1, revoked.get() - 1, NOW)).await;
+        assert_eq!(recorded(revoked).await, [None, None]);
+        let second = NOW.saturating_add(1);
+        fixture.confirm(1, confirmation(1, revoked.get(), second)).await;
+        assert_eq!(recorded(revoked).await, [Some(second), None]);
+        let _ = fixture.write().revoke_grant(&grant_id(1), None).await.unwrap();
+        let ended = fixture.revision().await;
+        fixture.confirm(1, confirmation(1, revoked.get(), SOON)).await;
+        assert_eq!(recorded(ended).await, [None, None]);
+        fixture.confirm(1, confirmation(1, ended.get(), SOON)).await;
+        assert_eq!(recorded(revoked).await, [Some(second), None]);
+        assert_eq!(recorded(ended).await, [Some(SOON), None]);
+        fixture.tamper("update roster_state set epoch = 2").await;
+        assert_eq!(recorded(revoked).await, [Some(second), None], "what was confirmed stays so");
+    }
+
+    async fn a_state_of_another_epoch_is_no_record_of_a_write_in_this_one(fixture: Fixture) {
+        fixture.with_hosts(1).await;
+        fixture.tamper("update roster_state set epoch = 2").await;
+        let revoked = fixture.revoke(1).await;
+        fixture.confirm(1, confirmation(1, revoked.get() + 50, NOW)).await;
+        assert_eq!(fixture.receipt(revoked).await[0].recorded_at, None);
+        fixture.confirm(1, confirmation(2, revoked.get(), SOON)).await;
+        assert_eq!(fixture.receipt(revoked).await[0].recorded_at, Some(SOON));
+    }
+
+    async fn nothing_is_on_record_for_a_write_that_was_not_there_when_the_host_spoke(fixture: Fixture) {
+        fixture.with_hosts(1).await;
+        fixture.confirm(1, confirmation(1, fixture.revision().await.get() + 1, NOW)).await;
+        let revoked = fixture.revoke(1).await;
+        fixture.confirm(1, Confirmation::of_nothing(SOON, Asks::AsDaemon)).await;
+        assert_eq!(fixture.receipt(revoked).await[0].recorded_at, None);
+    }
+
+    async fn a_host_that_asks_at_each_login_is_a_daemon_again_once_a_daemon_asks(fixture: Fixture) {
+        fixture.with_hosts(2).await;
+        let granted = fixture.revision().await;
+        let lone = |at| Confirmation::of_nothing(at, Asks::AtEachLogin);
+        let asks = async || fixture.confirmed(granted, 1).await.map(|said| said.asks);
+        assert_eq!(asks().await, None);
+        for (said, known) in [
+            (lone(NOW), Asks::AtEachLogin),
+            (confirmation(1, 3, NOW), Asks::AsDaemon),
+            (lone(NOW), Asks::AsDaemon),
+            (lone(LATER), Asks::AtEachLogin),
+            (confirmation(1, 4, NOW), Asks::AtEachLogin),
+        ] {
+            fixture.confirm(1, said).await;
+            assert_eq!(asks().await, Some(known), "after {said:?}");
+        }
+        let mut reader = fixture.store.read().await.unwrap();
+        let all = reader.confirmations(&host_id(0), &host_id(9)).await.unwrap();
+        let said = Confirmation { asks: Asks::AtEachLogin, ..confirmation(1, 4, LATER) };
+        assert_eq!(all.into_iter().collect::<Vec<_>>(), [(host_id(1), said)]);
     }
 
     async fn receipts_are_forgotten_when_no_host_can_go_by_what_they_tell(fixture: Fixture) {

@@ -63,6 +63,16 @@ pub enum StateError {
 #[derive(Debug)]
 pub struct Lock(#[expect(dead_code, reason = "the open file is the lock")] OwnedFd);
 
+/// Whether an exclusive lock is held.
+#[must_use]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Locked {
+    /// It is.
+    BySomebody,
+    /// It is not.
+    ByNobody,
+}
+
 /// Who may read a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Secrecy {
@@ -307,9 +317,24 @@ impl StateDir {
     /// # Errors
     /// When the lock's file can't be made.
     pub fn try_lock(&self, name: &str) -> Result<Option<Lock>, StateError> {
+        self.lock(name, FlockOperation::NonBlockingLockExclusive)
+    }
+
+    /// Looks whether somebody holds a lock that [`Self::try_lock`] takes. While it looks, nobody can take it.
+    ///
+    /// # Errors
+    /// When the lock's file can't be made.
+    pub fn is_locked(&self, name: &str) -> Result<Locked, StateError> {
+        match self.lock(name, FlockOperation::NonBlockingLockShared)? {
+            Some(_) => Ok(Locked::ByNobody),
+            None => Ok(Locked::BySomebody),
+        }
+    }
+
+    fn lock(&self, name: &str, how: FlockOperation) -> Result<Option<Lock>, StateError> {
         let path = self.path_of(name);
         let file = self.open_lock(name, &path)?;
-        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        match flock(&file, how) {
             Ok(()) => Ok(Some(Lock(file))),
             Err(Errno::WOULDBLOCK) => Ok(None),
             Err(err) => Err(failed("lock", &path, err)),

@@ -9,11 +9,40 @@ use keyroster_wire::{Reason, Request};
 const WAIT: Duration = Duration::from_secs(20);
 
 #[test]
-fn a_login_is_answered_without_a_daemon_and_the_second_call_of_a_pair_asks_nobody() {
+fn every_login_without_a_daemon_asks_however_fresh_the_answer_before_is() {
+    let host = Host::new(3600);
+    for asked in 1..=3 {
+        assert_eq!(host.login_once(), found(Reason::Granted));
+        let requests = host.server.requests();
+        assert_eq!(requests.len(), asked);
+        assert!(requests[asked - 1].contains("keyroster-asks: each-login"));
+    }
+    let mut revoked = snapshot(11, 3600);
+    revoked.accounts.clear();
+    host.server.set(serving(&revoked));
+    assert_eq!(host.login_once().word, "none", "at once");
+}
+
+#[test]
+fn a_key_server_out_of_reach_leaves_the_answer_to_the_rules_of_what_is_held() {
     let host = Host::new(3600);
     assert_eq!(host.login_once(), found(Reason::Granted));
+    host.server.set(Behaviour::HangUp);
     assert_eq!(host.login_once(), found(Reason::Granted));
-    assert_eq!(host.server.requests().len(), 1);
+}
+
+#[test]
+fn a_login_beside_a_daemon_says_that_it_speaks_for_itself_alone() {
+    let host = Host::new(3600);
+    let daemon = host.start();
+    assert_eq!(host.login_once(), found(Reason::Granted));
+    let requests = host.server.requests();
+    let asked = requests.last().unwrap();
+    assert!(asked.contains("keyroster-asks: beside-daemon"), "{asked}");
+    drop(daemon);
+    assert_eq!(host.login_once(), found(Reason::Granted));
+    let asked = host.server.requests().pop().unwrap();
+    assert!(asked.contains("keyroster-asks: each-login"), "{asked}");
 }
 
 #[test]

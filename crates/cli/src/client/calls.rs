@@ -10,7 +10,7 @@ use keyroster_api::host::HostView;
 use keyroster_api::host_group::{AddHostGroup, ChangeHostGroup, HostGroupView};
 use keyroster_api::key::{AddKey, KeyView, Revoke};
 use keyroster_api::paths::{self, fill};
-use keyroster_api::receipt::Written;
+use keyroster_api::receipt::{Receipt, Written};
 use keyroster_api::token::{AddToken, TokenView, WhoAmI};
 use keyroster_api::user::{AddUser, ChangeUser, UserView};
 use keyroster_keys::{Fingerprint, GroupName, HostName, UserName};
@@ -242,6 +242,15 @@ impl Client {
     /// The audit log from its first event on.
     pub(crate) fn audit_events(&self) -> Pages<EventView> {
         self.pages(paths::AUDIT_EVENTS)
+    }
+
+    /// The receipt of a write; with patience, as it is when that ends or all have confirmed.
+    pub(crate) async fn receipt(&self, revision: u64, wait: Option<Patience>) -> Result<Receipt> {
+        let path = fill(paths::RECEIPT, &[&revision.to_string()]);
+        match wait {
+            None => self.get(&path).await,
+            Some(patience) => self.get_with(&path, &patience.query()).await,
+        }
     }
 
     pub(crate) async fn audit_head(&self) -> Result<AuditHead> {

@@ -15,14 +15,17 @@ use crate::failure::Result;
 use crate::progress::Progress;
 use crate::report::{People, Report};
 use crate::session::Session;
-use crate::span::When;
+use crate::span::{When, moment_text};
 use crate::table::Table;
 use crate::text::printable;
+use crate::wait::{WaitArgs, is_confirmed, still_out};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum AuditVerb {
     /// Show the newest events, the newest last
     Log(LogArgs),
+    /// Show which hosts have confirmed a change, and when
+    Receipt(ReceiptArgs),
     /// Check that no event was changed, removed or put in
     Verify,
 }
@@ -37,9 +40,18 @@ pub(crate) struct LogArgs {
     limit: u32,
 }
 
+#[derive(Debug, Args)]
+pub(crate) struct ReceiptArgs {
+    /// The revision that the change made, as the change itself or `audit log --json` tells it
+    revision: u64,
+    #[command(flatten)]
+    waiting: WaitArgs,
+}
+
 pub(crate) async fn run(verb: AuditVerb, session: &Session) -> Result<Report> {
     match verb {
         AuditVerb::Log(args) => log(&args, session).await,
+        AuditVerb::Receipt(args) => receipt(&args, session).await,
         AuditVerb::Verify => verify(session).await,
     }
 }
@@ -65,6 +77,26 @@ async fn log(args: &LogArgs, session: &Session) -> Result<Report> {
         ]);
     }
     Report::new(&newest, People::List(table))
+}
+
+async fn receipt(args: &ReceiptArgs, session: &Session) -> Result<Report> {
+    let wait = args.waiting.wait;
+    let (client, _progress) = session.client_for(wait)?;
+    let receipt = client.receipt(args.revision, wait).await?;
+    let mut confirmed = Table::list(&["CONFIRMED HOST", "AT"]);
+    for host in &receipt.confirmed {
+        confirmed.row([host.name.as_str(), &moment_text(host.confirmed_at)]);
+    }
+    let text = match receipt.confirmed.is_empty() && is_confirmed(&receipt) {
+        true => format!("revision {} concerns no host\n", receipt.revision),
+        false => confirmed.render(false),
+    };
+    let tables = still_out(&receipt).into();
+    let report = Report::new(&receipt, People::Receipt(text, tables))?;
+    Ok(match is_confirmed(&receipt) {
+        true => report,
+        false => report.pending(),
+    })
 }
 
 async fn newest(

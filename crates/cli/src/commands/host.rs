@@ -2,6 +2,7 @@
 
 use clap::{Args, Subcommand};
 use keyroster_api::enroll::{AddEnrolmentToken, MAX_TTL_S};
+use keyroster_api::host::HostView;
 use keyroster_api::time;
 use keyroster_keys::{GroupName, HostName};
 
@@ -54,7 +55,7 @@ pub(crate) async fn run(verb: HostVerb, session: &Session) -> Result<Report> {
 
 async fn list(session: &Session) -> Result<Report> {
     let hosts = session.client()?.hosts(&session.progress("hosts")).await?;
-    let mut table = Table::list(&["NAME", "HOST GROUPS", "STATE", "ENROLLED"]);
+    let mut table = Table::list(&["NAME", "HOST GROUPS", "STATE", "ENROLLED", "ASKS"]);
     for host in &hosts {
         let enrolled = time::to_rfc3339(host.enrolled_at);
         table.row([
@@ -62,6 +63,7 @@ async fn list(session: &Session) -> Result<Report> {
             &host.groups.join(","),
             &host.state,
             &enrolled,
+            asks(host),
         ]);
     }
     Report::new(&hosts, People::List(table))
@@ -75,8 +77,20 @@ async fn show(name: &HostName, session: &Session) -> Result<Report> {
         .row(["id", &host.id])
         .row(["host groups", &host.groups.join(",")])
         .row(["state", &host.state])
-        .row(["enrolled", &time::to_rfc3339(host.enrolled_at)]);
+        .row(["enrolled", &time::to_rfc3339(host.enrolled_at)])
+        .row(["asks", asks(&host)])
+        .row(["last answered", &moment_text(host.answered_at)]);
     Report::new(&host, People::Object(table))
+}
+
+/// How a host comes to its answers.
+fn asks(host: &HostView) -> &str {
+    match host.asks.as_deref() {
+        Some("daemon") => "as daemon",
+        Some("each-login") => "at each login",
+        Some(other) => other,
+        None => "-",
+    }
 }
 
 async fn remove(host: &HostName, session: &Session) -> Result<Report> {

@@ -5,13 +5,14 @@ use std::time::Duration;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{AppendHeaders, IntoResponse as _, Response};
+use keyroster_api::asks::{self, Asking, Naming};
 use keyroster_api::enroll::{RenewCertificate, RenewedCertificate};
 use keyroster_api::heartbeat::Nonce;
 use keyroster_api::paths;
 use keyroster_api::snapshot::{CONTENT_TYPE, Tag};
 use keyroster_api::update;
 use keyroster_roster::Actor;
-use keyroster_store::Renewal;
+use keyroster_store::{Confirmation, Renewal};
 use tokio::time::Instant;
 
 use crate::app::App;
@@ -37,6 +38,7 @@ use crate::waiting::Waiter;
 #[utoipa::path(get, path = paths::HOST_SNAPSHOT, tag = "hosts' own",
     params(("If-None-Match" = Option<String>, Header, description = "The entity tag of the snapshot that the host has"),
         ("Prefer" = Option<String>, Header, description = "`wait=<seconds>`: how long the host is ready to wait for a change"),
+        ("Keyroster-Asks" = Option<String>, Header, description = "`each-login` on a host without the daemon; `beside-daemon` when one runs and what is named confirms nothing"),
         ("Keyroster-Nonce" = Option<String>, Header, description = "16 random bytes in base64url, made anew for each request")),
     responses(
         (status = 200, description = "The signed document", body = Vec<u8>, content_type = CONTENT_TYPE,
@@ -52,6 +54,7 @@ pub async fn snapshot(
         .get(header::IF_NONE_MATCH)
         .and_then(|value| Tag::from_header(value.to_str().ok()?).ok());
     let nonce = heartbeat::nonce(&headers)?;
+    let asking = headers.get(asks::HEADER).map(HeaderValue::as_bytes);
     let span = held.and_then(|_| prefer::wait(&headers, app.limits.wait));
     // The wait begins before the look, so that no change falls between the two.
     let wait = span.and_then(|span| Some((span, app.waiting.begin(&caller.host)?)));
@@ -59,6 +62,7 @@ pub async fn snapshot(
         caller,
         held,
         reads: reads(&headers),
+        asking: Asking::from_header(asking),
         nonce,
     };
     let seen = look.look(&app).await?;
@@ -89,6 +93,7 @@ struct Look {
     caller: Caller,
     held: Option<Tag>,
     reads: Reads,
+    asking: Asking,
     nonce: Option<Nonce>,
 }
 
@@ -202,12 +207,19 @@ impl Look {
             .transpose()
     }
 
-    /// Takes note of what the host holds. What says the same as the roster at a later state is as good as that state; what
-    /// claims to be newer than the roster is no state that this roster had.
+    /// Takes note of what the host holds, and that it is answered. What says the same as the roster at a later state is as
+    /// good as that state; what claims to be newer than the roster is no state that this roster had.
     fn confirm(&self, app: &App, held: Option<Tag>, at: Tag) {
-        if let Some(held) = held.filter(|held| *held <= at) {
-            app.confirmations.hear(&self.caller.host, held, app.now());
-        }
+        let nothing = Confirmation::of_nothing(app.now(), self.asking.asks());
+        let said = match (self.asking.naming(), held.filter(|held| *held <= at)) {
+            (Naming::Confirms, Some(held)) => Confirmation {
+                epoch: held.epoch,
+                revision: held.revision,
+                ..nothing
+            },
+            _ => nothing,
+        };
+        app.confirmations.hear(&self.caller.host, said);
     }
 }
 

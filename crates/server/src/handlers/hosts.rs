@@ -1,12 +1,14 @@
 //! Hosts, as people see them. What a host asks for itself is in [`crate::handlers::host`].
 
+use std::collections::BTreeMap;
+
 use axum::extract::State;
 use keyroster_api::host::HostView;
 use keyroster_api::page::{Page, PageQuery};
 use keyroster_api::paths;
 use keyroster_api::receipt::Written;
 use keyroster_roster::Host;
-use keyroster_store::{Object, Reader, StoreError};
+use keyroster_store::{Confirmation, Object, Reader, StoreError};
 
 use crate::app::App;
 use crate::auth::Bearer;
@@ -23,8 +25,15 @@ pub async fn list_hosts(
     Params(query): Params<PageQuery>,
 ) -> Answer<Json<Page<HostView>>> {
     let (after, limit) = page::read(&query)?;
-    let hosts = app.store.read().await?.hosts(after.as_ref(), limit).await?;
-    Ok(Json(page::view(hosts, |host| HostView::from(host))))
+    let mut reader = app.store.read().await?;
+    let hosts = reader.hosts(after.as_ref(), limit).await?;
+    let answered = match (hosts.items.first(), hosts.items.last()) {
+        (Some(first), Some(last)) => reader.confirmations(&first.id, &last.id).await?,
+        _ => BTreeMap::new(),
+    };
+    Ok(Json(page::view(hosts, |host| {
+        view(host, answered.get(&host.id))
+    })))
 }
 
 /// One host
@@ -35,7 +44,10 @@ pub async fn show_host(
     State(app): State<App>,
     Segment(host): Segment<HostRef>,
 ) -> Answer<Json<HostView>> {
-    Ok(Json(HostView::from(&find(&app, host).await?)))
+    let mut reader = app.store.read().await?;
+    let host = find_in(&mut reader, host).await?;
+    let answered = reader.confirmations(&host.id, &host.id).await?;
+    Ok(Json(view(&host, answered.get(&host.id))))
 }
 
 /// Removes a host: nobody logs in through it any more
@@ -54,6 +66,10 @@ pub async fn remove_host(
         .remove_host(&host.id)
         .await?;
     Ok(Json(parse::written(outcome.state())))
+}
+
+fn view(host: &Host, said: Option<&Confirmation>) -> HostView {
+    HostView::new(host, said.map(|said| (said.asks, said.at)))
 }
 
 /// The host that is meant.

@@ -10,6 +10,7 @@ pub mod host;
 pub mod host_groups;
 pub mod hosts;
 pub mod keys;
+pub mod receipts;
 pub mod revoked_keys;
 pub mod service;
 pub mod tokens;

@@ -402,6 +402,13 @@ impl Host {
         send(&self.client, request).await
     }
 
+    /// Asks for the snapshot on behalf of one login; `asks` says how the host comes to its answers.
+    pub async fn login(&self, held: Option<&str>, asks: &str) -> Reply {
+        let held = held.map(|tag| ("if-none-match", tag));
+        let headers: Vec<_> = held.into_iter().chain([("keyroster-asks", asks)]).collect();
+        self.ask(&headers).await
+    }
+
     /// Asks for the snapshot, ready to wait as this header says.
     pub fn wait(&self, held: &str, prefer: &str) -> JoinHandle<Reply> {
         self.wait_at(self.address, held, prefer)

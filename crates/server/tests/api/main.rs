@@ -3,9 +3,9 @@
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
-    clippy::panic,
-    reason = "a test that can't go on says so by panicking"
+    reason = "a test that can't go on panics"
 )]
+#![expect(clippy::panic, reason = "the same")]
 
 mod audit;
 mod auth;

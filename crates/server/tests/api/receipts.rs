@@ -198,6 +198,137 @@ async fn a_change_of_a_host_group_that_changes_nothing_or_too_much_is_refused() 
     assert_eq!(fixture.revision().await, before);
 }
 
+fn each_login(receipt: &Receipt) -> Vec<&str> {
+    let hosts = receipt.each_login.iter();
+    hosts.map(|host| host.name.as_str()).collect()
+}
+
+#[tokio::test]
+async fn nobody_waits_for_a_host_without_the_daemon_and_it_has_not_confirmed() {
+    let fixture = Fixture::start().await;
+    let key = fixture.let_alice_in(ED25519).await;
+    let lone = fixture.enrol("web-1", "web").await;
+    let begun = fixture.clock.now();
+    lone.login(None, "each-login").await;
+    let reply = fixture
+        .post(&revoke(&key, "?wait=confirmed&timeout=120"), Value::Null)
+        .await;
+    let receipt = receipt(&reply);
+    assert_eq!(
+        (confirmed(&receipt), pending(&receipt)),
+        (vec![], vec![]),
+        "{receipt:?}"
+    );
+    assert_eq!(each_login(&receipt), ["web-1"]);
+    let ends_by = receipt.each_login[0].ends_by.unwrap();
+    assert!(begun.saturating_add(3600) < ends_by, "an hour of grace");
+}
+
+#[tokio::test]
+async fn a_host_without_the_daemon_confirms_by_what_it_names_at_a_login() {
+    let fixture = Fixture::start().await;
+    let key = fixture.let_alice_in(ED25519).await;
+    let lone = fixture.enrol("web-1", "web").await;
+    lone.login(None, "each-login").await;
+    let written = fixture.post(&revoke(&key, ""), Value::Null).await.json();
+    let path = paths::fill(paths::RECEIPT, &[&written["revision"].to_string()]);
+    let held = lone.login(None, "each-login").await;
+    assert_eq!(each_login(&receipt(&fixture.get(&path).await)), ["web-1"]);
+    assert_eq!(
+        lone.login(Some(held.etag()), "each-login").await.status,
+        304
+    );
+    let receipt = receipt(&fixture.get(&path).await);
+    assert_eq!(confirmed(&receipt), ["web-1"]);
+    assert_eq!(each_login(&receipt), [""; 0]);
+}
+
+#[tokio::test]
+async fn a_login_beside_a_daemon_confirms_nothing_in_its_place() {
+    let fixture = Fixture::start().await;
+    let key = fixture.let_alice_in(ED25519).await;
+    let host = fixture.enrol("web-1", "web").await;
+    host.poll(None).await;
+    let written = fixture.post(&revoke(&key, ""), Value::Null).await.json();
+    let path = paths::fill(paths::RECEIPT, &[&written["revision"].to_string()]);
+    let newer = host.login(None, "beside-daemon").await;
+    for asks in ["beside-daemon", "some-new-way"] {
+        assert_eq!(host.login(Some(newer.etag()), asks).await.status, 304);
+        let receipt = receipt(&fixture.get(&path).await);
+        assert_eq!(confirmed(&receipt), [""; 0], "{asks}");
+        assert_eq!(pending(&receipt)[0].0, "web-1", "the daemon is waited for");
+    }
+    assert_eq!(host.poll(Some(newer.etag())).await.status, 304);
+    assert_eq!(confirmed(&receipt(&fixture.get(&path).await)), ["web-1"]);
+}
+
+#[tokio::test]
+async fn a_host_is_shown_with_how_it_asks_and_when_it_was_answered() {
+    let fixture = Fixture::start().await;
+    let host = fixture.enrol("web-1", "web").await;
+    let shown = async || fixture.get("/v1/hosts/web-1").await.json();
+    assert_eq!(shown().await["asks"], Value::Null);
+    host.login(None, "each-login").await;
+    while shown().await["asks"] != json!("each-login") {
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+    assert!(shown().await["answered_at"].is_string());
+    fixture.clock.advance(1);
+    host.poll(None).await;
+    while fixture.get(paths::HOSTS).await.json()["items"][0]["asks"] != json!("daemon") {
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+}
+
+#[tokio::test]
+async fn who_confirmed_a_write_and_when_can_be_read_later_at_every_server_by_an_auditor() {
+    let postgres = Postgres::start().unwrap();
+    let database = postgres.fresh_database().unwrap();
+    let fixture = Fixture::start_on(Some(database), Limits::default()).await;
+    let key = fixture.let_alice_in(ED25519).await;
+    let host = fixture.enrol("web-1", "web").await;
+    fixture.enrol("web-2", "web").await;
+    let beside = fixture.beside().await;
+    let written = fixture.post(&revoke(&key, ""), Value::Null).await.json();
+    let path = paths::fill(paths::RECEIPT, &[&written["revision"].to_string()]);
+    let held = host.poll_at(beside.address(), None).await;
+    let begun = fixture.clock.now();
+    host.poll_at(beside.address(), Some(held.etag())).await;
+    let _ = beside.stop().await;
+    // Long after, and after the host has said newer things.
+    fixture.clock.advance(3600);
+    fixture.add_user("bob").await;
+    host.poll(Some(held.etag())).await;
+    let auditor = fixture.token("auditor", "auditor").await;
+    let reply = fixture
+        .call(Method::GET, &path, Some(&auditor), Value::Null)
+        .await;
+    let receipt = receipt(&reply);
+    assert_eq!(confirmed(&receipt), ["web-1"]);
+    let at = receipt.confirmed[0].confirmed_at.unwrap();
+    assert!(begun <= at && at <= begun.saturating_add(60), "{at}");
+    assert_eq!(pending(&receipt), [("web-2", None)]);
+}
+
+#[tokio::test]
+async fn a_receipt_of_no_write_is_empty_and_one_of_the_future_is_not_there() {
+    let fixture = Fixture::start().await;
+    let revision = fixture.revision().await;
+    let path = |revision: &str| paths::fill(paths::RECEIPT, &[revision]);
+    let there = fixture.get(&path(&revision.to_string())).await;
+    assert_eq!(receipt(&there).pending, []);
+    let future = fixture.get(&path(&(revision + 1).to_string())).await;
+    assert_eq!(future.problem(), "not-found");
+    // Longer than any host can go by what it held.
+    fixture.clock.advance(8 * 86_400);
+    let forgotten = fixture.get(&path(&revision.to_string())).await;
+    assert_eq!(forgotten.problem(), "not-found");
+    for text in ["x", "-1", "9223372036854775808"] {
+        let reply = fixture.get(&path(text)).await;
+        assert_eq!(reply.problem(), "invalid-value", "{text}");
+    }
+}
+
 #[tokio::test]
 async fn a_write_that_concerns_no_host_is_confirmed_at_once() {
     let fixture = Fixture::start().await;

@@ -54,6 +54,16 @@ fn a_host_that_is_pending_is_named_with_the_end_of_its_patience() {
 }
 
 #[test]
+fn a_host_without_the_daemon_stands_apart_in_a_receipt() {
+    let (_server, mut cli) = answering(EACH_LOGIN).unwrap();
+    cli.run(&["key", "revoke", ALICE_FINGERPRINT, "--wait"])
+        .unwrap();
+    cli.run(&["audit", "receipt", "42"]).unwrap();
+    cli.run(&["audit", "receipt", "42", "--quiet"]).unwrap();
+    snapshot!(cli.transcript());
+}
+
+#[test]
 fn a_receipt_of_the_key_server_names_the_host_that_never_asked_and_no_other() {
     let server = KeyServer::start().unwrap();
     let mut cli = Cli::logged_in(&server).unwrap();
@@ -79,6 +89,8 @@ fn a_receipt_of_the_key_server_names_the_host_that_never_asked_and_no_other() {
         .unwrap();
     cli.run(&["user", "add", "bob"]).unwrap();
     cli.run(&["user", "suspend", "bob", "--wait"]).unwrap();
+    cli.run(&["audit", "receipt", "1"]).unwrap();
+    cli.run(&["audit", "receipt", "1000"]).unwrap();
     snapshot!(cli.transcript());
 }
 
@@ -86,6 +98,11 @@ const CONFIRMED: &str = r#"{"revision":42,"confirmed":[
     {"host":"01934f6e-0000-7000-8000-000000000001","name":"web-1","after_ms":38},
     {"host":"01934f6e-0000-7000-8000-000000000002","name":"web-2","after_ms":104}],
     "pending":[],"p50_ms":38,"p99_ms":104,"max_ms":104}"#;
+const EACH_LOGIN: &str = r#"{"revision":42,"confirmed":[
+    {"host":"01934f6e-0000-7000-8000-000000000001","name":"web-1","after_ms":38,"confirmed_at":"2026-11-21T10:32:08Z"}],
+    "pending":[],"each_login":[
+    {"host":"01934f6e-0000-7000-8000-000000000003","name":"edge-7","ends_by":"2026-11-21T11:32:08Z"}],
+    "p50_ms":38,"p99_ms":38,"max_ms":38}"#;
 const PENDING: &str = r#"{"revision":42,"confirmed":[
     {"host":"01934f6e-0000-7000-8000-000000000001","name":"web-1","after_ms":38}],
     "pending":[

@@ -2,14 +2,13 @@
 
 use keyroster_testkit::{Result, until};
 
-use crate::cell::Held;
 use crate::rules::{Effect, Key, Word, before, expected};
 use crate::stage::Stage;
 use crate::trial::{PATIENCE, Round, Trial};
 use crate::world::World;
 
 impl Trial<'_> {
-    /// Asks `lookup-once`. What is fresh is answered without asking anybody, so that nothing is heard.
+    /// Asks `lookup-once`, which asks the key server first, however fresh what it holds is.
     pub(super) fn ask_directly(&mut self, world: &World, stage: &Stage<'_>) -> Result {
         if !self.fault.script.direct || stage.is_apart() {
             return Ok(());
@@ -22,14 +21,9 @@ impl Trial<'_> {
             config: &config,
             user: &world.agent,
             keys: &[Key::Granted, Key::Revoked, Key::Stranger],
-            right: &|key| match held {
-                Held::Fresh => vec![first(key)],
-                _ => vec![heard(key)],
-            },
+            right: &|key| vec![heard(key)],
         };
-        if held != Held::Fresh
-            && matches!(effect, Effect::Decided | Effect::Ended | Effect::Refused)
-        {
+        if matches!(effect, Effect::Decided | Effect::Ended | Effect::Refused) {
             let either = |key| vec![first(key), heard(key), Word::Unavailable];
             self.until_heard(
                 world,
