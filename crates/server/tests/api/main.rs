@@ -1,11 +1,7 @@
 //! The key server through its real listener: TLS, HTTP/2, client certificates, and the database behind.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "a test that can't go on panics"
-)]
-#![expect(clippy::panic, reason = "the same")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test panics")]
+#![expect(clippy::indexing_slicing, reason = "the same")]
 
 mod audit;
 mod auth;
