@@ -1,16 +1,17 @@
 //! A key server in this process, and clients for it.
 
+mod asking;
+mod log;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use axum::http::{HeaderMap, Method};
 use keyroster_api::enroll::{Enrolled, EnrolmentToken};
 use keyroster_api::paths;
-use keyroster_api::revoked_keys::tag_text;
-use keyroster_api::snapshot::Tag;
 use keyroster_edge::{ClientLimits, Drained, HttpClient, Identity, Trust, http_client};
 use keyroster_server::app::Parts;
 use keyroster_server::backup::back_up;
@@ -28,7 +29,9 @@ use rcgen::{CertificateParams, KeyPair};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tokio::task::JoinHandle;
+
+use log::capture_logs;
+pub use log::logged;
 
 /// The wall clock, moved by a test.
 #[derive(Debug, Default)]
@@ -372,146 +375,6 @@ impl Fixture {
     }
 }
 
-impl Host {
-    /// Asks for the snapshot, holding the one with this entity tag.
-    pub async fn poll(&self, held: Option<&str>) -> Reply {
-        self.poll_at(self.address, held).await
-    }
-
-    pub async fn poll_at(&self, address: SocketAddr, held: Option<&str>) -> Reply {
-        let mut request = self
-            .client
-            .request(Method::GET, &url(address, paths::HOST_SNAPSHOT));
-        if let Some(tag) = held {
-            request = request.header("if-none-match", tag);
-        }
-        send(&self.client, request).await
-    }
-
-    /// Asks for the snapshot with these headers.
-    pub async fn ask(&self, headers: &[(&str, &str)]) -> Reply {
-        self.ask_at(self.address, headers).await
-    }
-
-    pub async fn ask_at(&self, address: SocketAddr, headers: &[(&str, &str)]) -> Reply {
-        let address = url(address, paths::HOST_SNAPSHOT);
-        let mut request = self.client.request(Method::GET, &address);
-        for (name, value) in headers {
-            request = request.header(*name, *value);
-        }
-        send(&self.client, request).await
-    }
-
-    /// Asks for the snapshot on behalf of one login; `asks` says how the host comes to its answers.
-    pub async fn login(&self, held: Option<&str>, asks: &str) -> Reply {
-        let held = held.map(|tag| ("if-none-match", tag));
-        let headers: Vec<_> = held.into_iter().chain([("keyroster-asks", asks)]).collect();
-        self.ask(&headers).await
-    }
-
-    /// Asks for the snapshot, ready to wait as this header says.
-    pub fn wait(&self, held: &str, prefer: &str) -> JoinHandle<Reply> {
-        self.wait_at(self.address, held, prefer)
-    }
-
-    pub fn wait_at(&self, address: SocketAddr, held: &str, prefer: &str) -> JoinHandle<Reply> {
-        let client = self.client.clone();
-        let request = client.request(Method::GET, &url(address, paths::HOST_SNAPSHOT));
-        let request = request
-            .header("if-none-match", held)
-            .header("prefer", prefer);
-        tokio::spawn(async move { send(&client, request).await })
-    }
-
-    /// Asks for the list of revoked keys, holding the one with this tag.
-    pub fn revoked_keys(&self, held: Option<Tag>, prefer: Option<&str>) -> JoinHandle<Reply> {
-        let since = held.map_or_else(String::new, |held| format!("?since={}", tag_text(held)));
-        let path = format!("{}{since}", paths::HOST_REVOKED_KEYS);
-        let client = self.client.clone();
-        let mut request = client.request(Method::GET, &url(self.address, &path));
-        if let Some(held) = held {
-            request = request.header("if-none-match", held.to_header());
-        }
-        if let Some(prefer) = prefer {
-            request = request.header("prefer", prefer);
-        }
-        tokio::spawn(async move { send(&client, request).await })
-    }
-
-    /// Asks for what is at this path.
-    pub async fn get(&self, path: &str) -> Reply {
-        let request = self.client.request(Method::GET, &url(self.address, path));
-        send(&self.client, request).await
-    }
-
-    /// The same host, asking another server.
-    pub fn at(&self, address: SocketAddr) -> Self {
-        Self {
-            address,
-            ..self.with_client(self.client.clone())
-        }
-    }
-
-    /// Asks for a new certificate; the answer, and the key that it was asked for.
-    pub async fn renew(&self) -> (Reply, KeyPair) {
-        let (csr, key) = certificate_request();
-        let request = self
-            .client
-            .request(Method::POST, &url(self.address, paths::HOST_CERTIFICATE));
-        (
-            send(&self.client, request.json(&json!({ "csr": csr }))).await,
-            key,
-        )
-    }
-
-    /// The same host with another client.
-    pub fn with_client(&self, client: HttpClient) -> Self {
-        Self {
-            enrolled: self.enrolled.clone(),
-            client,
-            address: self.address,
-        }
-    }
-}
-
-impl Reply {
-    pub fn json(&self) -> Value {
-        serde_json::from_slice(&self.body).unwrap_or_else(|_| panic!("no JSON: {self:?}"))
-    }
-
-    /// The last part of a problem's type; panics when the answer is no problem.
-    pub fn problem(&self) -> String {
-        assert_eq!(
-            self.headers["content-type"], "application/problem+json",
-            "{self:?}"
-        );
-        let body = self.json();
-        assert_eq!(body["status"], self.status);
-        body["type"]
-            .as_str()
-            .unwrap()
-            .strip_prefix("urn:keyroster:problem:")
-            .unwrap()
-            .to_owned()
-    }
-
-    pub fn etag(&self) -> &str {
-        self.headers["etag"].to_str().unwrap()
-    }
-
-    /// The entity tag, read: tags are compared as numbers and not as texts.
-    pub fn tag(&self) -> Tag {
-        Tag::from_header(self.etag()).unwrap()
-    }
-
-    /// The snapshot in a signed document, without a look at the signature.
-    pub fn snapshot(&self) -> Value {
-        assert_eq!(self.status, 200, "{self:?}");
-        let (_, json) = keyroster_api::signature::split(&self.body).unwrap();
-        serde_json::from_slice(json).unwrap()
-    }
-}
-
 pub fn url(address: SocketAddr, path: &str) -> String {
     format!("https://{address}{path}")
 }
@@ -532,16 +395,6 @@ pub fn certificate_request() -> (String, KeyPair) {
             .unwrap(),
         key,
     )
-}
-
-/// All that was logged in this process so far, at every level.
-pub fn logged() -> String {
-    let log = LOG
-        .get()
-        .unwrap()
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner);
-    String::from_utf8_lossy(&log).into_owned()
 }
 
 async fn serve(data: &std::path::Path, limits: Limits, clock: &Arc<TestClock>) -> Server {
@@ -566,35 +419,6 @@ async fn send(client: &HttpClient, request: reqwest::RequestBuilder) -> Reply {
         headers: answer.headers,
         body: answer.body,
     }
-}
-
-static LOG: OnceLock<Mutex<Vec<u8>>> = OnceLock::new();
-
-fn capture_logs() {
-    struct Sink;
-    impl std::io::Write for Sink {
-        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-            let mut log = LOG
-                .get()
-                .unwrap()
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner);
-            log.extend_from_slice(bytes);
-            Ok(bytes.len())
-        }
-        fn flush(&mut self) -> std::io::Result<()> {
-            Ok(())
-        }
-    }
-    LOG.get_or_init(|| {
-        let subscriber = tracing_subscriber::fmt()
-            .with_max_level(tracing::Level::TRACE)
-            .with_writer(|| Sink)
-            .finish();
-        // Set by whichever test of this process comes first.
-        let _ = tracing::subscriber::set_global_default(subscriber);
-        Mutex::default()
-    });
 }
 
 const MAX_REPLY: usize = 4 << 20;
