@@ -107,10 +107,11 @@ impl Rows {
     /// Adds hosts, numbered from 1, named `host-<number>`.
     pub async fn add_hosts(&mut self, hosts: u64) -> Result<(), Box<dyn Error>> {
         let row = |number| {
-            host_id(number).map(|id| format!("'{id}','host-{number}','active',{BEGAN},1,1"))
+            host_id(number).map(|id| format!("'{id}','host-{number}','active',{BEGAN},1,1,1,1,1"))
         };
         let rows: Vec<String> = (1..=hosts).map(row).collect::<Result<_, _>>()?;
-        let columns = "id, name, state, enrolled_at, generation, issued_generation";
+        let columns = "id, name, state, enrolled_at, generation, issued_generation, changed_revision, \
+            whole_revision, standing_revision";
         self.add("hosts", columns, rows.into_iter()).await
     }
 
