@@ -73,7 +73,7 @@ on_both! {
              drop index grants_on_host_account; drop index grants_on_host_group_account; \
              alter table host_groups drop column settings_revision; alter table hosts drop column whole_revision; \
              alter table hosts drop column standing_revision; \
-             delete from _sqlx_migrations where version in (2, 3)",
+             delete from _sqlx_migrations where version in (2, 3, 6)",
         ).await;
         let store = fixture.another_store().await;
         let granted = store.write(&actor("admin"), NOW).add_grant(&grant(1, for_user("alice"), on_host(1))).await;
