@@ -5,6 +5,7 @@ use std::io::Write as _;
 use std::os::unix::net::{UnixDatagram, UnixStream};
 use std::path::{Path, PathBuf};
 use std::process::Child;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use keyroster_keys::Fingerprint;
@@ -19,6 +20,8 @@ pub struct Stage {
     helper: Option<Running>,
     voice: Option<UnixStream>,
     log: UnixDatagram,
+    /// What was on the log and nobody has waited for yet.
+    unread: Mutex<Vec<String>>,
     keys: BTreeMap<String, SshKey>,
 }
 
@@ -74,6 +77,7 @@ impl Stage {
             helper: None,
             voice: None,
             log,
+            unread: Mutex::default(),
             keys,
         };
         stage.start_helper();
@@ -197,18 +201,19 @@ impl Stage {
         notes
     }
 
-    /// Waits until the daemon's log has a message with this text, and returns it.
+    /// Waits until the daemon's log has a message with this text, and takes it; others stay to be waited for.
     pub fn logged(&self, text: &str) -> String {
-        let mut seen = Vec::new();
+        let mut unread = self.unread.lock().unwrap_or_else(PoisonError::into_inner);
         let found = until(&format!("\"{text}\" on the log"), LIMIT, || {
-            seen.extend(self.read_log());
-            Ok(seen.iter().find(|message| message.contains(text)).cloned())
+            unread.extend(self.read_log());
+            let place = unread.iter().position(|message| message.contains(text));
+            Ok(place.map(|place| unread.remove(place)))
         });
-        found.unwrap_or_else(|failure| panic!("{failure}\n{seen:#?}\n{}", self.sshd.log()))
+        found.unwrap_or_else(|failure| panic!("{failure}\n{unread:#?}\n{}", self.sshd.log()))
     }
 
     /// What is on the log and was not read yet.
-    pub fn read_log(&self) -> Vec<String> {
+    fn read_log(&self) -> Vec<String> {
         let mut messages = Vec::new();
         let mut buffer = [0; 4096];
         while let Ok(length) = self.log.recv(&mut buffer) {
