@@ -131,11 +131,14 @@ fn a_process_that_keeps_starting_others_does_not_outrun_the_end() {
         "{SPREAD}; cat > $NOTES/run.sh <<'END'\necho $$ > $NOTES/child\n[ $1 = 0 ] || setsid sh $NOTES/run.sh $(($1 - 1)) &\nEND\nsh $NOTES/run.sh 20000"
     );
     let mut session = stage.open(&stage.ssh("alice"), &chain);
-    assert!(!session.left().is_empty());
+    // A chain that moves on may be missed by one look.
+    session.wait_until_seen();
     stage.say_revoked(&["alice"]);
     stage.logged("session ended");
     session.wait_until_closed();
-    assert_eq!(session.left(), [0_u32; 0]);
+    for _ in 0..20 {
+        assert_eq!(session.left(), [0_u32; 0]);
+    }
 }
 
 #[test]

@@ -266,6 +266,14 @@ impl Session {
             .collect()
     }
 
+    /// Waits until one of its processes is seen.
+    pub fn wait_until_seen(&self) {
+        until("a process of the session", LIMIT, || {
+            Ok((!self.left().is_empty()).then_some(()))
+        })
+        .unwrap();
+    }
+
     /// Whether its client is still connected.
     pub fn is_open(&mut self) -> bool {
         matches!(self.client.try_wait(), Ok(None))
