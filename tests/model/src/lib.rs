@@ -1,8 +1,8 @@
 //! The host agent's fail rules, checked in every state that they can come to.
 //!
-//! [`world`] is what there is, [`machine`], [`host_steps`], [`questions`] and [`writing`] are what
-//! can happen, [`rules`] calls the host agent's own code for
-//! each decision, [`claims`] is what must hold, and [`explore`] visits every state. What that proves, and what it takes for
+//! `world` is what there is, `machine`, `host_steps`, `questions` and `writing` are what
+//! can happen, `rules` calls the host agent's own code for
+//! each decision, `claims` is what must hold, and `explore` visits every state. What that proves, and what it takes for
 //! granted, stands in `docs/model.md`.
 
 #![cfg(test)]
