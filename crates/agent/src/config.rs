@@ -10,6 +10,8 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use crate::break_glass::{self, Accepted};
+
 /// The settings of a host agent.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
@@ -30,6 +32,10 @@ pub struct Config {
     pub revoked_keys: Option<PathBuf>,
     /// Where the program listens that ends sessions.
     pub sessions_socket: PathBuf,
+    /// Which keys may be break-glass keys.
+    pub break_glass_keys: Accepted,
+    /// Where the break-glass files are.
+    pub break_glass_dir: PathBuf,
     /// Where log lines go.
     pub log: LogTarget,
     /// Syslog's socket.
@@ -99,6 +105,8 @@ impl Default for Config {
             wait_seconds: MAX_WAIT_S,
             revoked_keys: None,
             sessions_socket: DEFAULT_SESSIONS_SOCKET.into(),
+            break_glass_keys: Accepted::default(),
+            break_glass_dir: break_glass::default_dir().into(),
             log: LogTarget::Syslog,
             log_socket: DEFAULT_LOG_SOCKET.into(),
         }
@@ -140,9 +148,16 @@ impl Config {
         if config.wait_seconds > MAX_WAIT_S {
             return value("wait-seconds is from 0 to 25");
         }
-        let paths = [&config.state_dir, &config.socket, &config.sessions_socket];
+        let paths = [
+            &config.state_dir,
+            &config.socket,
+            &config.sessions_socket,
+            &config.break_glass_dir,
+        ];
         if !paths.iter().all(|path| path.is_absolute()) {
-            return value("state-dir, socket and sessions-socket are absolute paths");
+            return value(
+                "state-dir, socket, sessions-socket and break-glass-dir are absolute paths",
+            );
         }
         if config
             .revoked_keys
@@ -277,6 +292,8 @@ mod tests {
             "poll-interval-seconds = 0",
             "poll-interval-seconds = 3601",
             "wait-seconds = 26",
+            "break-glass-keys = \"soft\"",
+            "break-glass-dir = \"break-glass\"",
             "log = \"file\"",
             "revoked-keys = \"revoked.krl\"",
             "revoked-keys = \"/\"",

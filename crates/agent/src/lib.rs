@@ -8,6 +8,7 @@
 
 pub mod alert;
 pub mod args;
+pub mod break_glass;
 pub mod cache;
 pub mod certificate;
 pub mod clock;
