@@ -30,6 +30,8 @@ pub enum Tool {
     Valgrind,
     /// The C compiler of the reference programs.
     Cc,
+    /// Finds the libraries that a program needs, and makes Debian packages.
+    DpkgDev,
 }
 
 impl Tool {
@@ -42,6 +44,7 @@ impl Tool {
             Self::Shellcheck => "shellcheck",
             Self::Valgrind => "valgrind",
             Self::Cc => "gcc",
+            Self::DpkgDev => "dpkg-dev",
         }
     }
 
@@ -54,6 +57,7 @@ impl Tool {
             Self::Shellcheck => in_path("shellcheck"),
             Self::Valgrind => in_path("valgrind"),
             Self::Cc => in_path("cc"),
+            Self::DpkgDev => in_path("dpkg-shlibdeps") && in_path("dpkg-deb"),
         }
     }
 }

@@ -16,6 +16,7 @@ mod fault_matrix;
 mod files;
 mod install;
 mod openapi;
+mod package;
 mod root;
 mod shell;
 mod stage;

@@ -1,6 +1,6 @@
 //! The command line: one verb and its few flags.
 //!
-//! Parsed by hand. This program is compiled before anything else on a fresh machine, and eight verbs need no library.
+//! Parsed by hand. This program is compiled before anything else on a fresh machine, and ten verbs need no library.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use keyroster_testkit::{Failure, Result};
 
 use crate::workspace::Profile;
-use crate::{advisories, bench, build, chaos, demo, fault_matrix, openapi, test};
+use crate::{advisories, bench, build, chaos, demo, fault_matrix, openapi, package, test};
 
 /// Does what the command line says, and tells how it went.
 pub fn main() -> ExitCode {
@@ -34,6 +34,8 @@ pub enum Verb {
     Bench(bench::Options),
     /// Kill everything, again and again.
     Chaos(chaos::Options),
+    /// Make what package managers install.
+    Package(package::Options),
     /// Write docs/openapi.json anew.
     Openapi,
     /// Write docs/fault-matrix.md anew.
@@ -64,6 +66,7 @@ impl Verb {
             "chaos" => Self::Chaos(chaos::Options {
                 kills: flags.value("--kills")?,
             }),
+            "package" => Self::Package(flags.package()?),
             "openapi" => Self::Openapi,
             "fault-matrix" => Self::FaultMatrix,
             "advisories" => Self::Advisories,
@@ -85,6 +88,7 @@ impl Verb {
             Self::Demo(options) => demo::run(options),
             Self::Bench(options) => bench::run(&options),
             Self::Chaos(options) => chaos::run(&options),
+            Self::Package(options) => package::run(&options),
             Self::Openapi => openapi::run(),
             Self::FaultMatrix => fault_matrix::run(),
             Self::Advisories => advisories::run(),
@@ -125,6 +129,44 @@ impl Flags {
         }
     }
 
+    fn package(&mut self) -> Result<package::Options> {
+        let profile = match self.value("--profile")?.as_deref() {
+            None | Some("release") => Profile::Release,
+            Some("dev") => Profile::Debug,
+            Some(other) => return Err(Failure::new(format!("no profile \"{other}\""))),
+        };
+        let revision = self.value("--revision")?.unwrap_or_else(|| "1".to_owned());
+        Ok(package::Options {
+            profile,
+            out: self.value("--out")?.map(PathBuf::from),
+            only: self.list("--only", &package::Name::ALL, package::Name::as_str)?,
+            formats: self.list("--format", &package::Format::ALL, package::Format::as_str)?,
+            revision: revision
+                .parse()
+                .map_err(|_| Failure::new(format!("no number: \"{revision}\"")))?,
+            built: self.take("--built"),
+        })
+    }
+
+    /// The values of a flag, each of which must be the name of one of `all`.
+    fn list<T: Copy>(
+        &mut self,
+        flag: &str,
+        all: &[T],
+        name: impl Fn(T) -> &'static str,
+    ) -> Result<Vec<T>> {
+        let Some(value) = self.value(flag)? else {
+            return Ok(Vec::new());
+        };
+        value
+            .split(',')
+            .map(|word| {
+                let known = all.iter().copied().find(|one| name(*one) == word);
+                known.ok_or_else(|| Failure::new(format!("{flag} knows no \"{word}\"")))
+            })
+            .collect()
+    }
+
     fn done(self) -> Result {
         match self.0.first() {
             None => Ok(()),
@@ -141,6 +183,8 @@ cargo xtask test                         format, lints, all tests on both databa
 cargo xtask demo [--keep]                a real login decided by the key server, step by step
 cargo xtask bench [--quick] [--json FILE]  what a lookup, a login and a snapshot cost, as ratios
 cargo xtask chaos [--kills N]            kill key servers, PostgreSQL and host agents, 500 times each
+cargo xtask package [--profile release|dev] [--out DIR] [--only NAME,...] [--format deb,...]
+                    [--revision N] [--built]  make packages and checksums of them
 cargo xtask openapi                      write docs/openapi.json from the code
 cargo xtask fault-matrix                 write docs/fault-matrix.md from the table of faults
 cargo xtask advisories                   ask the advisory database about the dependencies (needs the network)

@@ -1,0 +1,123 @@
+//! `cargo xtask package`: what package managers install, made of the workspace's own metadata.
+//!
+//! The layout of each package is a table ([`contents`]), laid out once and handed to Debian's and RPM's own makers
+//! (`dpkg-deb`, `rpmbuild`): what they write is what their package managers read, and both promise the same bytes for the
+//! same input. Nothing is generated that depends on the machine or the moment; the one time that appears is the last
+//! commit's.
+
+use std::fs;
+use std::path::PathBuf;
+
+use keyroster_testkit::{Failure, Result};
+
+use crate::build;
+use crate::install::{self, Tool};
+use crate::workspace::{Profile, Workspace};
+
+mod contents;
+mod copyright;
+mod deb;
+mod facts;
+mod maker;
+mod scripts;
+mod tree;
+
+pub use facts::Facts;
+
+/// What to make, and where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Options {
+    /// How the programs are built.
+    pub profile: Profile,
+    /// Where the packages go; `target/packages` unless told.
+    pub out: Option<PathBuf>,
+    /// Which packages; none is all.
+    pub only: Vec<Name>,
+    /// In which formats; none is all.
+    pub formats: Vec<Format>,
+    /// Counts the packages of one version: an upgrade from 0.1.0-1 goes to 0.1.0-2.
+    pub revision: u32,
+    /// Take the programs that `cargo xtask build` left behind.
+    pub built: bool,
+}
+
+/// One of our packages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Name {
+    /// What a host needs.
+    Host,
+    /// The key server.
+    Server,
+    /// The command line.
+    Cli,
+}
+
+impl Name {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Host, Self::Server, Self::Cli];
+
+    /// The package's name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Host => "keyroster-host",
+            Self::Server => "keyroster-server",
+            Self::Cli => "keyroster",
+        }
+    }
+}
+
+/// A package manager's format.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// Debian's.
+    Deb,
+}
+
+impl Format {
+    /// All of them.
+    pub const ALL: [Self; 1] = [Self::Deb];
+
+    /// Its name on the command line.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Deb => "deb",
+        }
+    }
+}
+
+/// Builds the programs and makes the packages; says where they are.
+pub fn run(options: &Options) -> Result {
+    let workspace = Workspace::find()?;
+    install::packages(&[Tool::DpkgDev])?;
+    if !options.built {
+        build::programs(&workspace, options.profile)?;
+    }
+    for made in make(&workspace, options)? {
+        println!("{}", made.display());
+    }
+    Ok(())
+}
+
+/// Makes the packages of programs that are built.
+pub fn make(workspace: &Workspace, options: &Options) -> Result<Vec<PathBuf>> {
+    let out = options
+        .out
+        .clone()
+        .unwrap_or_else(|| workspace.target.join("packages"));
+    fs::create_dir_all(&out).map_err(|error| Failure::io("make directory", &out, &error))?;
+    let facts = Facts::read(workspace, options.revision)?;
+    let maker = maker::Maker::new(workspace, &facts, options.profile, &out)?;
+    let mut made = Vec::new();
+    for name in chosen(&options.only, &Name::ALL) {
+        for format in chosen(&options.formats, &Format::ALL) {
+            made.push(match format {
+                Format::Deb => deb::make(&maker, name)?,
+            });
+        }
+    }
+    Ok(made)
+}
+
+fn chosen<T: Copy>(asked: &[T], all: &[T]) -> Vec<T> {
+    if asked.is_empty() { all } else { asked }.to_vec()
+}
