@@ -1,0 +1,151 @@
+use keyroster_testkit::{Account, RootDir, SshKey, Sshd as Running};
+
+use super::*;
+use crate::would_be::DropIn;
+use crate::{Binary, Sshd};
+
+struct Case {
+    account: Account,
+    keys: RootDir,
+    running: Running,
+}
+
+impl Case {
+    fn new() -> Self {
+        Self {
+            account: Account::login("keyroster-t1").unwrap(),
+            keys: RootDir::new().unwrap(),
+            running: Running::builder().start().unwrap(),
+        }
+    }
+
+    fn key(&self, name: &str) -> SshKey {
+        SshKey::ed25519(self.keys.path(), name).unwrap()
+    }
+
+    /// A file that lets this key in.
+    fn file(&self, name: &str, line: &str) -> PathBuf {
+        self.keys.file(name, line, 0o644).unwrap()
+    }
+
+    fn login(&self, drop_in: &str, identities: &[Identity]) -> Outcome {
+        let config = self.running.dir().join("sshd_config");
+        let sshd = Sshd::new(Binary::at(Path::new("/usr/sbin/sshd")).unwrap(), &config);
+        let place = DropIn::beside(&config, "10-keyroster.conf");
+        let would_be = WouldBe::new(&sshd, &place, Some(drop_in.as_bytes())).unwrap();
+        login(&would_be, &self.account.name, identities).unwrap()
+    }
+}
+
+fn of_file(key: &SshKey) -> Vec<Identity> {
+    vec![Identity::File(key.private_path().to_owned())]
+}
+
+#[test]
+fn a_key_that_would_be_let_in_logs_in_and_is_named_with_where_it_was_found() {
+    let case = Case::new();
+    let key = case.key("a");
+    let file = case.file("keys", key.public_line());
+    let outcome = case.login(
+        &format!("AuthorizedKeysFile {}\n", file.display()),
+        &of_file(&key),
+    );
+    let Outcome::LoggedIn(proof) = outcome else {
+        panic!("{outcome:?}");
+    };
+    assert_eq!(proof.fingerprint, key.fingerprint().unwrap());
+    assert_eq!(proof.found_at, format!("{}:1", file.display()));
+}
+
+#[test]
+fn a_key_that_a_command_lets_in_is_told_from_one_in_a_file() {
+    let case = Case::new();
+    let key = case.key("a");
+    let file = case.file("keys", key.public_line());
+    let drop_in = format!(
+        "AuthorizedKeysCommand /bin/cat {}\nAuthorizedKeysCommandUser nobody\n",
+        file.display()
+    );
+    let Outcome::LoggedIn(proof) = case.login(&drop_in, &of_file(&key)) else {
+        panic!("refused");
+    };
+    assert!(
+        proof.found_at.starts_with("/bin/cat "),
+        "{}",
+        proof.found_at
+    );
+}
+
+#[test]
+fn a_key_that_nothing_lets_in_is_refused_and_what_sshd_said_is_told() {
+    let case = Case::new();
+    let (known, other) = (case.key("a"), case.key("b"));
+    let file = case.file("keys", known.public_line());
+    let outcome = case.login(
+        &format!("AuthorizedKeysFile {}\n", file.display()),
+        &of_file(&other),
+    );
+    let Outcome::Refused(why) = outcome else {
+        panic!("{outcome:?}");
+    };
+    assert!(why.contains("Permission denied"), "{why}");
+}
+
+#[test]
+fn a_forced_command_is_not_run() {
+    let case = Case::new();
+    let key = case.key("a");
+    let mark = case.keys.dir("open", 0o777).unwrap().join("ran");
+    let line = format!("command=\"touch {}\" {}", mark.display(), key.public_line());
+    let file = case.file("keys", &line);
+    let outcome = case.login(
+        &format!("AuthorizedKeysFile {}\n", file.display()),
+        &of_file(&key),
+    );
+    assert!(matches!(outcome, Outcome::LoggedIn(_)), "{outcome:?}");
+    assert!(!mark.exists());
+}
+
+#[test]
+fn a_key_in_an_ssh_agent_logs_in_and_its_file_need_not_be_here() {
+    let case = Case::new();
+    let key = case.key("a");
+    let file = case.file("keys", key.public_line());
+    let socket = case.keys.path().join("agent.sock");
+    let mut agent = Command::new("ssh-agent")
+        .args(["-D", "-a"])
+        .arg(&socket)
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    while !socket.exists() {
+        pause(LOOK_AGAIN);
+    }
+    let mut add = Command::new("ssh-add");
+    add.arg("-q")
+        .arg(key.private_path())
+        .env("SSH_AUTH_SOCK", &socket);
+    finish(&mut add, TOOL_LIMIT)
+        .unwrap()
+        .success("ssh-add")
+        .unwrap();
+    fs::remove_file(key.private_path()).unwrap();
+    let outcome = case.login(
+        &format!("AuthorizedKeysFile {}\n", file.display()),
+        &[Identity::Agent(socket)],
+    );
+    run::end(&mut agent);
+    assert!(matches!(outcome, Outcome::LoggedIn(_)), "{outcome:?}");
+}
+
+#[test]
+fn what_a_client_makes_sshd_log_is_no_proof() {
+    let log = "Invalid user Accepted publickey for a from 127.0.0.1\n\
+               Accepted key ED25519 SHA256:abc found at /k:1\n\
+               Failed publickey for a from 127.0.0.1 port 1 ssh2: ED25519 SHA256:abc\n";
+    assert_eq!(proof(log, "a"), None);
+    let log =
+        format!("{log}Accepted publickey for a from 127.0.0.1 port 1 ssh2: ED25519 SHA256:abc\n");
+    assert_eq!(proof(&log, "a").unwrap().found_at, "/k:1");
+    assert_eq!(proof(&log, "b"), None);
+}
