@@ -8,6 +8,7 @@
 //! |---|---|
 //! | [`binary`] | which sshd, and its release |
 //! | [`check`], [`effective`] | `sshd -t`, and `sshd -T -C` as typed values |
+//! | [`tree`] | in which file and line a value stands |
 //! | [`service`], [`session`] | the sshd that listens, reloading it, and who is logged in through it |
 //! | [`would_be`], [`trial`] | a configuration as it would be, and one login to a temporary sshd that has it |
 //! | [`account`] | accounts as this host's name services know them |
@@ -24,6 +25,7 @@ pub mod process;
 pub mod run;
 pub mod service;
 pub mod session;
+pub mod tree;
 pub mod trial;
 pub mod would_be;
 

@@ -213,8 +213,7 @@ impl Arguments {
             };
             let (letter, attached) = option.split_at(at).1.split_at(1);
             let mut value = attached.to_owned();
-            while let Some(next) = words.next_if(|next| value.is_empty() || !next.starts_with('-'))
-            {
+            while let Some(next) = words.next_if(|next| value.is_empty() || !is_option(next)) {
                 if !value.is_empty() {
                     value.push(' ');
                 }
@@ -228,6 +227,12 @@ impl Arguments {
         }
         Self { config, overrides }
     }
+}
+
+/// Whether a word can only be the next option: arguments of a key command begin with two dashes, options of sshd with one.
+fn is_option(word: &str) -> bool {
+    word.strip_prefix('-')
+        .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_alphanumeric()))
 }
 
 fn same_file(path: &Path) -> PathBuf {
@@ -270,6 +275,13 @@ mod tests {
                         "AuthorizedKeysCommand=/usr/share/eic %u %f",
                         "AuthorizedKeysCommandUser=eic",
                     ],
+                ),
+            ),
+            (
+                "sshd: /usr/sbin/sshd -D -o AuthorizedKeysCommand=/opt/lookup keys --user=%u --key=%k -4 [listener] 0 of 10-100 startups",
+                arguments(
+                    DEFAULT_CONFIG,
+                    &["AuthorizedKeysCommand=/opt/lookup keys --user=%u --key=%k"],
                 ),
             ),
             (

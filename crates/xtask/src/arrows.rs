@@ -60,7 +60,7 @@ const RULES: [Rule; 13] = [
     Rule {
         name: "sshd",
         ours: &["grammar"],
-        others: Some(&["rustix", "thiserror"]),
+        others: Some(&["glob", "rustix", "thiserror"]),
     },
     Rule {
         name: "keys",
