@@ -232,7 +232,18 @@ pub fn rename_new(from: &Path, to: &Path) -> Result<(), FileError> {
 pub fn read_secret(path: &Path) -> Result<Zeroizing<String>, FileError> {
     // The file that is checked is the file that is read: the open descriptor, not the path, is asked.
     let file = open(path)?;
-    check_private(&file, path)?;
+    check_private(&file, path, FORBIDDEN)?;
+    read_text(file, path)
+}
+
+/// Reads a secret that the service manager hands over. It may let this process read by an access list, whose mask then stands in
+/// place of the group's permissions.
+///
+/// # Errors
+/// When it can't be read, is exposed, belongs to a stranger, or is no text file of a sound size.
+pub fn read_credential(path: &Path) -> Result<Zeroizing<String>, FileError> {
+    let file = open(path)?;
+    check_private(&file, path, FORBIDDEN_IN_CREDENTIALS)?;
     read_text(file, path)
 }
 
@@ -290,10 +301,10 @@ fn check_file(file: &File, path: &Path) -> Result<Metadata, FileError> {
     Ok(metadata)
 }
 
-fn check_private(file: &File, path: &Path) -> Result<(), FileError> {
+fn check_private(file: &File, path: &Path, forbidden: u32) -> Result<(), FileError> {
     let metadata = check_file(file, path)?;
     let mode = metadata.permissions().mode() & 0o7777;
-    if mode & 0o077 != 0 {
+    if mode & forbidden != 0 {
         return Err(FileError::Exposed {
             path: path.to_owned(),
             mode,
@@ -332,6 +343,12 @@ fn failed(verb: &'static str, path: &Path, error: io::Error) -> FileError {
         error,
     }
 }
+
+/// What nobody but the owner of a secret file may do.
+const FORBIDDEN: u32 = 0o077;
+
+/// The same without the group's reading.
+const FORBIDDEN_IN_CREDENTIALS: u32 = 0o037;
 
 /// Bytes of a configuration, a key or a certificate.
 pub const MAX_SECRET_FILE: u64 = 64 * 1024;

@@ -3,7 +3,8 @@
 //! The parts, from the outside in: [`program`] is the command line; [`server`] listens and keeps its certificate and the
 //! roster's revision up to date; [`router`] says which route is there and who may take it; [`handlers`] have one file for
 //! each noun; [`estate`] knows how every host stands and [`classes`] what hosts answer, and [`snapshots`] tells them from
-//! both. [`init`] makes the data directory; [`backup`] and [`restore`] keep it. Clock and randomness are
+//! both. [`init`] makes the data directory, and
+//! [`credentials`] are what the service manager hands over in its place; [`backup`] and [`restore`] keep it. Clock and randomness are
 //! parameters of the application; every limit stands in [`limits`].
 
 pub mod app;
@@ -18,6 +19,7 @@ pub mod clock;
 pub mod config;
 pub mod confirmations;
 pub mod content;
+pub mod credentials;
 pub mod data_dir;
 pub mod data_lock;
 pub mod document;

@@ -19,6 +19,7 @@ use crate::app::Parts;
 use crate::cli::{self, Cli, Command};
 use crate::clock::SystemClock;
 use crate::config::{Config, ConfigError, DatabaseUrl, LogTo};
+use crate::credentials::{Credential, Credentials};
 use crate::data_dir::{self, DataDir};
 use crate::data_lock::{DataLock, LockError};
 use crate::init::{self, InitError, Initialised};
@@ -115,7 +116,7 @@ async fn run_command(options: &cli::Run) -> Result<(), Failure> {
     let _log = start_log(&config, &options.log_filter)?;
     let _lock = DataLock::share(&dir)?;
     let (mut terminate, mut interrupt) = signals()?;
-    let opened = open::open(&dir, &config).await?;
+    let opened = open::open(&dir, &config, &Credentials::of_this_process()).await?;
     let parts = Parts {
         opened,
         limits: Limits::default(),
@@ -173,10 +174,16 @@ fn open_dir(path: &std::path::Path) -> Result<(DataDir, Config), Failure> {
         ..Failure::of(EX_CONFIG, error)
     };
     let dir = DataDir::open(path).map_err(|error| refused(error.hint(), &error))?;
-    let settings = Config::load(&dir).map_err(|error| match &error {
+    let mut settings = Config::load(&dir).map_err(|error| match &error {
         ConfigError::File(file) => refused(file.hint(), &error),
         _ => refused(None, &error),
     })?;
+    let url = Credentials::of_this_process()
+        .read(Credential::DatabaseUrl)
+        .map_err(|error| refused(error.hint(), &error))?;
+    if let Some(url) = url {
+        settings.database = Some(DatabaseUrl::new(url.trim().to_owned()));
+    }
     Ok((dir, settings))
 }
 

@@ -17,6 +17,7 @@ use keyroster_server::app::Parts;
 use keyroster_server::backup::back_up;
 use keyroster_server::clock::{Clock, SystemClock};
 use keyroster_server::config::{Config, DatabaseUrl};
+use keyroster_server::credentials::Credentials;
 use keyroster_server::data_dir::DataDir;
 use keyroster_server::init;
 use keyroster_server::limits::Limits;
@@ -400,7 +401,7 @@ pub fn certificate_request() -> (String, KeyPair) {
 async fn serve(data: &std::path::Path, limits: Limits, clock: &Arc<TestClock>) -> Server {
     let dir = DataDir::open(data).unwrap();
     let config = Config::load(&dir).unwrap();
-    let opened = open(&dir, &config).await.unwrap();
+    let opened = open(&dir, &config, &Credentials::at(None)).await.unwrap();
     let parts = Parts {
         opened,
         limits,
