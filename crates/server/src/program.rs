@@ -12,10 +12,11 @@ use keyroster_api::time::to_rfc3339;
 use keyroster_edge::Drained;
 use keyroster_edge::log::{Destination, Facility, Format, LogGuard, LogOptions};
 use keyroster_roster::Actor;
+use keyroster_store::StoreError;
 use sd_notify::NotifyState;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::app::Parts;
+use crate::app::{Parts, StartError};
 use crate::cli::{self, Cli, Command};
 use crate::clock::SystemClock;
 use crate::config::{Config, ConfigError, DatabaseUrl, LogTo};
@@ -26,7 +27,7 @@ use crate::init::{self, InitError, Initialised};
 use crate::limits::Limits;
 use crate::open::{self, OpenError};
 use crate::random::OsRandom;
-use crate::server::Server;
+use crate::server::{ServeError, Server};
 use crate::{openapi, router};
 
 /// A failure: its exit code, and what to say.
@@ -125,7 +126,7 @@ async fn run_command(options: &cli::Run) -> Result<(), Failure> {
     };
     let server = Server::start(parts, config.listen, config.names)
         .await
-        .map_err(|error| Failure::of(EX_CONFIG, &error))?;
+        .map_err(|error| Failure::of(start_code(&error), &error))?;
     let address = server.address();
     data_dir::replace(&dir.listen(), &format!("{address}\n"))
         .map_err(|error| Failure::of(EX_IOERR, &error))?;
@@ -143,6 +144,14 @@ async fn run_command(options: &cli::Run) -> Result<(), Failure> {
             tracing::warn!(connections, "connections were cut at the drain deadline");
             Ok(())
         }
+    }
+}
+
+/// An address that can't be listened on may be free, or there, a moment later: the service manager tries again.
+fn start_code(error: &ServeError) -> u8 {
+    match error {
+        ServeError::Listen { .. } | ServeError::Start(StartError::Store(_)) => EX_UNAVAILABLE,
+        _ => EX_CONFIG,
     }
 }
 
@@ -261,12 +270,21 @@ impl Failure {
 
 impl From<OpenError> for Failure {
     fn from(error: OpenError) -> Self {
-        let code = if let OpenError::Store(_) = error {
-            EX_UNAVAILABLE
-        } else {
-            EX_CONFIG
+        let (code, hint) = match &error {
+            OpenError::Store(StoreError::SchemaTooNew { .. }) => (
+                EX_CONFIG,
+                Some(
+                    "start the newer version, or restore a backup that was made before it was installed",
+                ),
+            ),
+            OpenError::Store(StoreError::Schema { .. }) => (EX_CONFIG, None),
+            OpenError::Store(_) => (EX_UNAVAILABLE, None),
+            _ => (EX_CONFIG, None),
         };
-        Self::of(code, &error).because(&error)
+        Self {
+            hint,
+            ..Self::of(code, &error).because(&error)
+        }
     }
 }
 
@@ -311,7 +329,7 @@ const SYSLOG_SOCKET: &str = "/dev/log";
 const EX_USAGE: u8 = 64;
 /// A backup or a journal is damaged, or is none.
 const EX_DATAERR: u8 = 65;
-/// The database is out of reach.
+/// The database is out of reach, or the address can't be listened on.
 const EX_UNAVAILABLE: u8 = 69;
 /// A mistake of ours.
 const EX_SOFTWARE: u8 = 70;

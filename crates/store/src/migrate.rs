@@ -1,19 +1,27 @@
 //! Brings a database to this version's schema, and refuses one from the future.
 
-use sqlx::migrate::{Migrate, MigrateError, Migrator};
-use sqlx::{Acquire, Database, Pool};
+use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::{PgPool, SqlitePool};
 
 use crate::StoreError;
 use crate::error::classify;
+use crate::store::BEGIN_SQLITE_WRITE;
 
-/// Runs what has not been run yet.
-pub(crate) async fn run<D>(pool: &Pool<D>) -> Result<(), StoreError>
-where
-    D: Database,
-    for<'a> &'a Pool<D>: Acquire<'a, Database = D>,
-    D::Connection: Migrate,
-{
+/// Runs what has not been run yet. Of several key servers that start at once one does it, behind an advisory lock.
+pub(crate) async fn postgres(pool: &PgPool) -> Result<(), StoreError> {
     MIGRATIONS.run(pool).await.map_err(explain)
+}
+
+/// Runs what has not been run yet. SQLite has no advisory locks, so it is one transaction that begins by taking the writer's lock:
+/// who comes second finds it done.
+pub(crate) async fn sqlite(pool: &SqlitePool) -> Result<(), StoreError> {
+    let refused = |error| classify("migrate", error);
+    let mut transaction = pool.begin_with(BEGIN_SQLITE_WRITE).await.map_err(refused)?;
+    MIGRATIONS
+        .run_direct(None, &mut *transaction, false)
+        .await
+        .map_err(explain)?;
+    transaction.commit().await.map_err(refused)
 }
 
 fn explain(error: MigrateError) -> StoreError {

@@ -160,7 +160,10 @@ impl Store {
     }
 
     async fn migrate(&self) -> Result<(), StoreError> {
-        dispatch!(self, pools => migrate::run(&pools.writer).await)
+        match self {
+            Self::Sqlite(pools) => migrate::sqlite(&pools.writer).await,
+            Self::Postgres(pools) => migrate::postgres(&pools.writer).await,
+        }
     }
 
     /// Begins a transaction that may write. SQLite would otherwise take its lock at the first write only, and refuse it to
@@ -213,5 +216,5 @@ impl<D: Database> fmt::Debug for Pools<D> {
     }
 }
 
-const BEGIN_SQLITE_WRITE: &str = "begin immediate";
+pub(crate) const BEGIN_SQLITE_WRITE: &str = "begin immediate";
 const BEGIN_POSTGRES_READ: &str = "begin transaction isolation level repeatable read, read only";

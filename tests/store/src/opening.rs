@@ -64,17 +64,7 @@ on_both! {
         fixture.add_host(1, "web").await;
         fixture.add_grant(2, for_user("alice"), on_host_group("web")).await;
         let before = fixture.state().await.revision;
-        fixture.store.close().await;
-        fixture.tamper(
-            "drop table write_hosts; drop table past_freshness; drop table host_confirmations; \
-             drop index hosts_by_change; alter table hosts drop column changed_revision; \
-             drop index services_of_owner; drop index audit_events_of_object; \
-             drop table account_changes; drop index hosts_by_whole; drop index hosts_by_standing; \
-             drop index grants_on_host_account; drop index grants_on_host_group_account; \
-             alter table host_groups drop column settings_revision; alter table hosts drop column whole_revision; \
-             alter table hosts drop column standing_revision; \
-             delete from _sqlx_migrations where version in (2, 3, 6)",
-        ).await;
+        back_to_the_first_schema(&fixture).await;
         let store = fixture.another_store().await;
         let granted = store.write(&actor("admin"), NOW).add_grant(&grant(1, for_user("alice"), on_host(1))).await;
         let revision = granted.unwrap().revision;
@@ -88,6 +78,15 @@ on_both! {
         assert_eq!(reader.receipt(revision).await.unwrap().len(), 1);
     }
 
+    async fn key_servers_that_start_at_once_bring_the_schema_up_to_date_once(fixture: Fixture) {
+        back_to_the_first_schema(&fixture).await;
+        let open = || Store::open(&fixture.location);
+        let opened = tokio::join!(open(), open(), open(), open());
+        for store in [opened.0, opened.1, opened.2, opened.3] {
+            store.unwrap().close().await;
+        }
+    }
+
     async fn a_closed_store_is_unavailable(fixture: Fixture) {
         fixture.store.close().await;
         refused(fixture.store.ping().await, "unavailable", "out of reach");
@@ -99,4 +98,19 @@ on_both! {
         fixture.tamper("alter table grants rename column ends_at to until").await;
         refused(Store::open(&fixture.location).await, "schema", "grants::");
     }
+}
+
+/// As if the first version had made it.
+async fn back_to_the_first_schema(fixture: &Fixture) {
+    fixture.store.close().await;
+    fixture.tamper(
+        "drop table write_hosts; drop table past_freshness; drop table host_confirmations; \
+         drop index hosts_by_change; alter table hosts drop column changed_revision; \
+         drop index services_of_owner; drop index audit_events_of_object; \
+         drop table account_changes; drop index hosts_by_whole; drop index hosts_by_standing; \
+         drop index grants_on_host_account; drop index grants_on_host_group_account; \
+         alter table host_groups drop column settings_revision; alter table hosts drop column whole_revision; \
+         alter table hosts drop column standing_revision; \
+         delete from _sqlx_migrations where version in (2, 3, 6)",
+    ).await;
 }
