@@ -4,20 +4,26 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
+use keyroster_wire::REPORTS_DIR;
 use thiserror::Error;
 
 /// What `--help` prints.
 pub(crate) const HELP: &str = "\
-keyroster-sessions: ends the sessions that were opened with a revoked key
+keyroster-sessions: which key opened which session
+
+It ends the sessions of revoked keys, and tells when a break-glass key was used.
 
 usage:
   keyroster-sessions record   run by pam_exec when sshd opens or closes a session
   keyroster-sessions serve    the daemon, as root
+  keyroster-sessions keep     puts reports on disk; run by record
 
 options:
   --dir=PATH         where sessions are recorded (/run/keyroster-sessions)
   --socket=PATH      where the host agent speaks (sessions.sock in that directory)
   --agent-user=USER  the name or number of the host agent's user (keyroster-agent)
+  --break-glass=DIR  where the break-glass files are (/etc/keyroster/break-glass)
+  --spool=DIR        where reports are put on disk (/var/spool/keyroster)
   --log-socket=PATH  syslog's socket (/dev/log)
   --help, --version
 ";
@@ -40,6 +46,19 @@ pub(crate) enum Verb {
     Record,
     /// The daemon.
     Serve,
+    /// Put reports on disk.
+    Keep,
+}
+
+impl Verb {
+    /// The word for it.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Record => "record",
+            Self::Serve => "serve",
+            Self::Keep => "keep",
+        }
+    }
 }
 
 /// A verb with its options.
@@ -52,6 +71,10 @@ pub(crate) struct Settings {
     pub(crate) socket: PathBuf,
     /// Who may speak there, besides root.
     pub(crate) agent_user: UserRef,
+    /// Where the break-glass files are.
+    pub(crate) break_glass: PathBuf,
+    /// Where reports are put on disk.
+    pub(crate) spool: PathBuf,
     /// Syslog's socket.
     pub(crate) log_socket: PathBuf,
 }
@@ -69,7 +92,7 @@ pub(crate) enum UserRef {
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub(crate) enum UsageError {
     /// None of the verbs.
-    #[error("the first argument must be \"record\" or \"serve\"")]
+    #[error("the first argument must be \"record\", \"serve\" or \"keep\"")]
     Verb,
     /// An option that there is not, or one without a value.
     #[error("argument {0} is no option with a value")]
@@ -85,6 +108,7 @@ pub(crate) fn parse(
     let verb = match verb.as_bytes() {
         b"record" => Verb::Record,
         b"serve" => Verb::Serve,
+        b"keep" => Verb::Keep,
         b"--help" => return Ok(Invocation::Help),
         b"--version" => return Ok(Invocation::Version),
         _ => return Err(UsageError::Verb),
@@ -94,6 +118,8 @@ pub(crate) fn parse(
         dir: PathBuf::from(DEFAULT_DIR),
         socket: PathBuf::new(),
         agent_user: UserRef::Name(DEFAULT_AGENT_USER.to_owned()),
+        break_glass: PathBuf::from(DEFAULT_BREAK_GLASS),
+        spool: PathBuf::from(REPORTS_DIR),
         log_socket: PathBuf::from(DEFAULT_LOG_SOCKET),
     };
     for (number, argument) in arguments.enumerate() {
@@ -117,6 +143,8 @@ fn take(settings: &mut Settings, argument: &OsStr) -> Option<()> {
     match name {
         b"--dir" => settings.dir = absolute()?,
         b"--socket" => settings.socket = absolute()?,
+        b"--break-glass" => settings.break_glass = absolute()?,
+        b"--spool" => settings.spool = absolute()?,
         b"--log-socket" => settings.log_socket = absolute()?,
         b"--agent-user" => settings.agent_user = user(str::from_utf8(value).ok()?)?,
         _ => return None,
@@ -137,6 +165,7 @@ fn user(text: &str) -> Option<UserRef> {
 const DEFAULT_DIR: &str = "/run/keyroster-sessions";
 const SOCKET_NAME: &str = "sessions.sock";
 const DEFAULT_AGENT_USER: &str = "keyroster-agent";
+const DEFAULT_BREAK_GLASS: &str = "/etc/keyroster/break-glass";
 const DEFAULT_LOG_SOCKET: &str = "/dev/log";
 
 #[cfg(test)]
@@ -167,6 +196,7 @@ mod tests {
             record.socket,
             PathBuf::from("/run/keyroster-sessions/sessions.sock")
         );
+        assert_eq!(record.spool, PathBuf::from("/var/spool/keyroster"));
         assert_eq!(
             record.agent_user,
             UserRef::Name("keyroster-agent".to_owned())
@@ -179,11 +209,15 @@ mod tests {
             "serve",
             "--dir=/run/x",
             "--agent-user=990",
+            "--break-glass=/etc/b",
+            "--spool=/var/s",
             "--log-socket=/run/log",
         ]);
         assert_eq!(serve.verb, Verb::Serve);
         assert_eq!(serve.socket, PathBuf::from("/run/x/sessions.sock"));
         assert_eq!(serve.agent_user, UserRef::Uid(990));
+        assert_eq!(serve.break_glass, PathBuf::from("/etc/b"));
+        assert_eq!(serve.spool, PathBuf::from("/var/s"));
         assert_eq!(serve.log_socket, PathBuf::from("/run/log"));
         assert_eq!(
             settings(&["serve", "--socket=/run/s"]).socket,

@@ -31,6 +31,9 @@ pub(crate) enum Error {
     /// Others could change what is in it.
     #[error("\"{0}\" belongs to another user, or can be changed by others")]
     Untrusted(PathBuf),
+    /// What is there was not told yet, and is kept.
+    #[error("\"{0}\" holds as many reports as it may")]
+    Full(PathBuf),
     /// Another one runs on the same directory.
     #[error("another daemon runs on \"{0}\"")]
     Running(PathBuf),
@@ -53,7 +56,7 @@ impl Error {
             Self::Usage(_) => exit::USAGE,
             Self::NotRoot => exit::NOT_PERMITTED,
             Self::NoProcessDescriptors(_) => exit::SYSTEM,
-            Self::Io { .. } | Self::Untrusted(_) => exit::CANT_CREATE,
+            Self::Io { .. } | Self::Untrusted(_) | Self::Full(_) => exit::CANT_CREATE,
             Self::Running(_) | Self::NoSuchUser(_) => exit::CONFIG,
         }
     }

@@ -1,6 +1,6 @@
-//! Ends the sessions that were opened with a key that is revoked, and no others.
+//! Ends the sessions that were opened with a key that is revoked, and no others; and tells when a break-glass key was used.
 //!
-//! One program with two verbs. `record` is run by `pam_exec` whenever sshd opens or closes a session: it writes down which keys
+//! One program with two verbs, and a third that `record` runs. `record` is run by `pam_exec` whenever sshd opens or closes a session: it writes down which keys
 //! proved themselves in that login, as sshd itself says. `serve` is the daemon: the host agent tells it which keys are
 //! revoked, and it ends each recorded session that one of them opened, also one that is recorded later.
 //!
@@ -14,16 +14,21 @@
 //! | where | what |
 //! |---|---|
 //! | `pam`, `login` | what PAM says about a login, and writing it down |
+//! | `break_glass`, `drill` | whether a break-glass key was used, and whether that was a trial |
+//! | `spool`, `keep` | telling so: files for the host agent |
 //! | `record`, `records` | what is known of a session, and the directory of it |
 //! | `process` | `/proc`: who is who, and which processes belong to a session |
 //! | `revoked`, `peer`, `socket` | what the host agent said, and hearing it |
 //! | `helper`, `ending`, `watch` | which sessions end, and ending them |
 
 mod args;
+mod break_glass;
+mod drill;
 mod ending;
 mod error;
 mod exit;
 mod helper;
+mod keep;
 mod log;
 mod login;
 mod membership;
@@ -35,6 +40,7 @@ mod records;
 mod revoked;
 mod serve;
 mod socket;
+mod spool;
 mod watch;
 
 use std::ffi::OsString;
@@ -65,6 +71,10 @@ pub fn run(
     match settings.verb {
         Verb::Record => {
             login::note(&settings, environment);
+            exit::OK
+        }
+        Verb::Keep => {
+            keep::keep(&settings);
             exit::OK
         }
         Verb::Serve => match serve::serve(&settings) {

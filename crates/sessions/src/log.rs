@@ -10,6 +10,8 @@ use std::path::{Path, PathBuf};
 /// How much a message matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Severity {
+    /// People are to look at once.
+    Alert,
     /// Something is not done that should be.
     Error,
     /// Something is odd.
@@ -22,6 +24,7 @@ impl Severity {
     /// Facility authpriv (10) with this severity, as the protocol's one number.
     const fn priority(self) -> u8 {
         let severity = match self {
+            Self::Alert => 1,
             Self::Error => 3,
             Self::Warning => 4,
             Self::Notice => 5,

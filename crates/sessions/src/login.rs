@@ -8,6 +8,7 @@ use std::io;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::args::Settings;
+use crate::break_glass;
 use crate::error::Error;
 use crate::log::{Log, Severity};
 use crate::membership::Membership;
@@ -53,6 +54,7 @@ fn keep(settings: &Settings, log: &Log, event: Event) -> Result<(), Error> {
         }
         Event::Opened(login) => {
             tell_unreadable(log, &login, &monitor);
+            break_glass::note(settings, log, &login, &monitor);
             if login.keys.is_empty() {
                 return Ok(());
             }
@@ -67,9 +69,10 @@ fn keep(settings: &Settings, log: &Log, event: Event) -> Result<(), Error> {
 
 /// sshd's process that opens the session, and whose child it is.
 #[derive(Debug)]
-struct Monitor {
-    process: Process,
-    parent: u32,
+pub(crate) struct Monitor {
+    pub(crate) process: Process,
+    /// The number of the process that listens.
+    pub(crate) parent: u32,
 }
 
 /// The process that `pam_exec` runs in; none when that is not sshd: the line may stand in a file that `su` and `cron` read too.
@@ -94,7 +97,7 @@ fn record(login: Login, monitor: &Monitor) -> Record {
         monitor: monitor.process,
         account: login.account,
         opened_at: now_s(),
-        keys: login.keys,
+        keys: login.keys.into_keys().collect(),
         membership: Membership::of(&processes, monitor.process.pid, monitor.parent),
     }
 }
@@ -115,7 +118,7 @@ fn tell_unreadable(log: &Log, login: &Login, monitor: &Monitor) {
     clippy::disallowed_methods,
     reason = "the edge of the program; the time is written down for people and nothing is decided by it"
 )]
-fn now_s() -> u64 {
+pub(crate) fn now_s() -> u64 {
     SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .map_or(0, |since| since.as_secs())

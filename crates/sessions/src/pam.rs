@@ -7,7 +7,7 @@
 //! Modules that run earlier in the stack can change it, and one of them (`pam_env` with `user_readenv`) reads a file of the
 //! account's own. So the line that runs this program stands before that one: docs/sessions.md.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 
 use keyroster_keys::line::base64;
@@ -31,8 +31,8 @@ pub(crate) enum Event {
 pub(crate) struct Login {
     /// The account, if its name is one that keyroster knows.
     pub(crate) account: Option<AccountName>,
-    /// Every key that proved itself; of a certificate its own and the one that signed it.
-    pub(crate) keys: BTreeSet<Fingerprint>,
+    /// Every key that proved itself, with its blob; of a certificate its own key, and the one that signed it.
+    pub(crate) keys: BTreeMap<Fingerprint, Vec<u8>>,
     /// How many keys there were that can't be read: sessions that they opened are not ended.
     pub(crate) unreadable: usize,
 }
@@ -63,7 +63,7 @@ pub(crate) fn read(
         .and_then(|name| AccountName::parse(name).ok());
     let mut login = Login {
         account,
-        keys: BTreeSet::new(),
+        keys: BTreeMap::new(),
         unreadable: 0,
     };
     let methods = variables.get(METHODS).map_or("", String::as_str);
@@ -71,8 +71,8 @@ pub(crate) fn read(
         .lines()
         .filter_map(|line| line.strip_prefix("publickey "))
     {
-        match fingerprints(key) {
-            Some(fingerprints) => login.keys.extend(fingerprints),
+        match keys(key) {
+            Some(keys) => login.keys.extend(keys),
             None => login.unreadable += 1,
         }
     }
@@ -99,19 +99,18 @@ fn pick(
     Ok(picked)
 }
 
-/// The fingerprints of a key as sshd writes it: type, blank, body.
-fn fingerprints(text: &str) -> Option<Vec<Fingerprint>> {
+/// The keys of one as sshd writes it: type, blank, body.
+fn keys(text: &str) -> Option<Vec<(Fingerprint, Vec<u8>)>> {
     let (kind, body) = text.split_once(' ')?;
-    let blob = KeyBlob::parse(kind, body).ok()?;
-    let mut found = vec![*blob.fingerprint()];
-    if blob.is_certificate() {
+    let mut found = vec![key(kind, body)?];
+    if KeyBlob::parse(kind, body).ok()?.is_certificate() {
         found.push(signer(kind, body)?);
     }
     Some(found)
 }
 
-/// The fingerprint of the key that signed a certificate.
-fn signer(kind: &str, body: &str) -> Option<Fingerprint> {
+/// The key that signed a certificate.
+fn signer(kind: &str, body: &str) -> Option<(Fingerprint, Vec<u8>)> {
     let OfferedKey::SignedBy { base64: signer } = OfferedKey::parse(kind, body)? else {
         return None;
     };
@@ -119,9 +118,12 @@ fn signer(kind: &str, body: &str) -> Option<Fingerprint> {
     let (length, rest) = bytes.split_first_chunk::<4>()?;
     let length = usize::try_from(u32::from_be_bytes(*length)).ok()?;
     let kind = str::from_utf8(rest.get(..length)?).ok()?;
-    KeyBlob::parse(kind, &signer)
-        .ok()
-        .map(|blob| *blob.fingerprint())
+    key(kind, &signer)
+}
+
+fn key(kind: &str, body: &str) -> Option<(Fingerprint, Vec<u8>)> {
+    let blob = KeyBlob::parse(kind, body).ok()?;
+    Some((*blob.fingerprint(), base64::decode(body)?))
 }
 
 const TYPE: &str = "PAM_TYPE";
@@ -165,7 +167,7 @@ mod tests {
     );
 
     fn texts(login: &Login) -> Vec<String> {
-        login.keys.iter().map(ToString::to_string).collect()
+        login.keys.keys().map(ToString::to_string).collect()
     }
 
     #[test]
@@ -211,8 +213,10 @@ mod tests {
             let words: Vec<&str> = line.split_whitespace().take(2).collect();
             opened(&format!("publickey {}\n", words.join(" "))).keys
         };
-        let expected: BTreeSet<_> = plain(&key).union(&plain(&authority)).copied().collect();
-        assert_eq!((login.keys, login.unreadable), (expected, 0));
+        let mut expected = plain(&key);
+        expected.extend(plain(&authority));
+        let found: Vec<_> = login.keys.keys().collect();
+        assert_eq!((found, login.unreadable), (expected.keys().collect(), 0));
     }
 
     #[test]

@@ -85,6 +85,10 @@
 //!
 //! A frame of the same form, with the magic `KYRN`, is what the host agent tells the program that ends sessions: see [`Notice`].
 //!
+//! # Reports
+//!
+//! What happened on the host and is for the key server to know lies in files: see [`Report`].
+//!
 //! # Who is at the other end
 //!
 //! Nothing in a frame authenticates anybody. Both sides ask the kernel who their peer is (`SO_PEERCRED`) and check where the
@@ -95,6 +99,7 @@ mod error;
 mod frame;
 mod notice;
 mod reason;
+mod report;
 mod request;
 mod response;
 
@@ -102,5 +107,9 @@ pub use error::{DecodeError, EncodeError, Field, ReadError};
 pub use frame::{FrameKind, HEADER_LEN, NOTICE_MAX, REQUEST_MAX, RESPONSE_MAX, VERSION, frame_len};
 pub use notice::{FINGERPRINT_LEN, FINGERPRINTS_MAX, Notice};
 pub use reason::Reason;
+pub use report::{
+    REPORT_MAX, REPORTS_DIR, REPORTS_MAX, REPORTS_RUN_DIR, Report, ReportId, ReportIdError,
+    ReportKind,
+};
 pub use request::{ACCOUNT_MAX, FINGERPRINT_MAX, KEY_BASE64_MAX, KEY_TYPE_MAX, Question, Request};
 pub use response::{Answer, LINE_MAX, LINES_MAX, Response};

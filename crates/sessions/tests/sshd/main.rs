@@ -9,6 +9,7 @@
     reason = "a fixture that fails says why by panicking"
 )]
 
+mod break_glass;
 mod ending;
 mod hearing;
 mod recording;

@@ -60,9 +60,11 @@ impl Stage {
         log.set_nonblocking(true).unwrap();
         let program = dir.install("keyroster-sessions").unwrap();
         let path = dir.path().display();
+        Account::service(AGENT).unwrap();
         let stack = format!(
             "account required pam_permit.so\nsession required pam_loginuid.so\n\
-             session optional pam_exec.so quiet {} record --dir={path}/run --log-socket={path}/log\n{behind}",
+             session optional pam_exec.so quiet {} record --dir={path}/run --log-socket={path}/log \
+             --agent-user={AGENT} --break-glass={path}/break-glass --spool={path}/spool\n{behind}",
             program.display()
         );
         let config = format!(
@@ -110,10 +112,10 @@ impl Stage {
                 "--no-new-privs",
             ])
             .arg(path.join("keyroster-sessions"))
-            .args(["serve", "--agent-user=keyroster-t-agent"])
+            .arg("serve")
+            .arg(format!("--agent-user={AGENT}"))
             .arg(format!("--dir={}/run", path.display()))
             .arg(format!("--log-socket={}/log", path.display()));
-        Account::service("keyroster-t-agent").unwrap();
         let mut helper = helper.spawn().unwrap();
         let listening = until("the daemon to listen", LIMIT, || {
             Ok(UnixStream::connect(self.socket()).ok().map(drop))
@@ -322,6 +324,9 @@ pub fn signal(pid: u32, signal: rustix::process::Signal) {
     let pid = rustix::process::Pid::from_raw(pid.cast_signed()).unwrap();
     rustix::process::kill_process(pid, signal).unwrap();
 }
+
+/// The host agent's user.
+pub const AGENT: &str = "keyroster-t-agent";
 
 /// Ends only a wait that will never succeed.
 pub const LIMIT: Duration = Duration::from_secs(30);
