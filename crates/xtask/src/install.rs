@@ -30,6 +30,12 @@ pub enum Tool {
     Valgrind,
     /// The C compiler of the reference programs.
     Cc,
+    /// Enrols hosts from one place.
+    Ansible,
+    /// Reads a new machine's user data.
+    CloudInit,
+    /// Stands before several key servers.
+    Haproxy,
     /// Finds the libraries that a program needs, and makes Debian packages.
     DpkgDev,
 }
@@ -44,6 +50,9 @@ impl Tool {
             Self::Shellcheck => "shellcheck",
             Self::Valgrind => "valgrind",
             Self::Cc => "gcc",
+            Self::Ansible => "ansible-core",
+            Self::CloudInit => "cloud-init",
+            Self::Haproxy => "haproxy",
             Self::DpkgDev => "dpkg-dev",
         }
     }
@@ -57,6 +66,9 @@ impl Tool {
             Self::Shellcheck => in_path("shellcheck"),
             Self::Valgrind => in_path("valgrind"),
             Self::Cc => in_path("cc"),
+            Self::Ansible => in_path("ansible-playbook"),
+            Self::CloudInit => in_path("cloud-init"),
+            Self::Haproxy => Path::new("/usr/sbin/haproxy").exists(),
             Self::DpkgDev => in_path("dpkg-shlibdeps") && in_path("dpkg-deb"),
         }
     }

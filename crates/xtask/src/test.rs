@@ -60,6 +60,9 @@ fn tools(workspace: &Workspace) -> Result {
         Tool::Postgres,
         Tool::Systemd,
         Tool::Shellcheck,
+        Tool::Ansible,
+        Tool::CloudInit,
+        Tool::Haproxy,
         Tool::Cc,
     ];
     install::packages(&tools)?;
