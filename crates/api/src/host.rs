@@ -3,6 +3,7 @@
 use keyroster_roster::{Asks, Host, HostState, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use crate::host_report::HostReportView;
 use crate::time;
 
 /// A host as the key server tells it.
@@ -28,6 +29,12 @@ pub struct HostView {
     #[serde(with = "time::optional", default)]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, format = DateTime))]
     pub answered_at: Option<Timestamp>,
+    /// The last use of a break-glass key that it told of.
+    #[serde(default)]
+    pub last_break_glass: Option<HostReportView>,
+    /// The last trial of its break-glass way in that it told of.
+    #[serde(default)]
+    pub last_drill: Option<HostReportView>,
 }
 
 impl HostView {
@@ -46,6 +53,8 @@ impl HostView {
             enrolled_at: host.enrolled_at,
             asks: answered.map(|(asks, _)| asks.as_str().to_owned()),
             answered_at: answered.map(|(_, at)| at),
+            last_break_glass: None,
+            last_drill: None,
         }
     }
 }

@@ -17,6 +17,7 @@ pub mod group;
 pub mod heartbeat;
 pub mod host;
 pub mod host_group;
+pub mod host_report;
 pub mod key;
 pub mod page;
 pub mod paths;

@@ -62,6 +62,8 @@ pub const HOST_SNAPSHOT: &str = "/v1/host/snapshot";
 pub const HOST_REVOKED_KEYS: &str = "/v1/host/revoked-keys";
 /// A new client certificate for the calling host.
 pub const HOST_CERTIFICATE: &str = "/v1/host/certificate";
+/// What happened on the calling host.
+pub const HOST_REPORTS: &str = "/v1/host/reports";
 /// The OpenAPI document.
 pub const OPENAPI: &str = "/v1/openapi.json";
 /// Alive: the process answers.

@@ -48,6 +48,11 @@ text_id! {
     GrantId, "grant id"
 }
 
+text_id! {
+    /// Which report of a host's. Hosts make these ids themselves.
+    ReportId, "report id"
+}
+
 /// Defines a counter that fits a `bigint` column.
 macro_rules! counter {
     ($(#[$docs:meta])* $name:ident, $what:literal) => {

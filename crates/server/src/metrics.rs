@@ -4,6 +4,7 @@
 //! other. Counters and gauges only: latencies are the business of whoever measures from outside, where queues count too.
 
 use axum::http::{Method, StatusCode};
+use keyroster_roster::ReportKind;
 use metrics::{Counter, Gauge, Key, Label, Level, Metadata, Recorder as _};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
 
@@ -32,6 +33,7 @@ pub struct Metrics {
     pub refused_credentials: Counter,
     /// Signs that the roster went back without a restore.
     pub went_back: Counter,
+    reports: [Counter; ReportKind::ALL.len()],
     /// Whether the revocation journal can't be written.
     pub journal_behind: Gauge,
 }
@@ -69,6 +71,10 @@ impl Metrics {
             accounts: recorder.register_counter(&Key::from_name(ACCOUNTS), &METADATA),
             waits: Waits::new(&recorder, WAITS),
             listening: Waits::new(&recorder, LIST_WAITS),
+            reports: ReportKind::ALL.map(|kind| {
+                let kind = Label::from_static_parts("kind", kind.as_str());
+                recorder.register_counter(&Key::from_parts(REPORTS, vec![kind]), &METADATA)
+            }),
             lists_signed: recorder.register_counter(&Key::from_name(LISTS), &METADATA),
             went_back: recorder.register_counter(&Key::from_name(WENT_BACK), &METADATA),
             journal_behind: recorder.register_gauge(&Key::from_name(JOURNAL_BEHIND), &METADATA),
@@ -98,6 +104,16 @@ impl Metrics {
     /// Counts a host's wait for a change of the list of revoked keys.
     pub fn listened(&self, end: End) {
         self.listening.count(end);
+    }
+
+    /// Counts a host's report.
+    pub fn reported(&self, kind: ReportKind) {
+        let [uses, drills] = &self.reports;
+        let counter = match kind {
+            ReportKind::BreakGlass => uses,
+            ReportKind::Drill => drills,
+        };
+        counter.increment(1);
     }
 
     /// The text that Prometheus reads.
@@ -190,6 +206,7 @@ const REQUESTS: &str = "keyroster_http_requests_total";
 const SNAPSHOTS: &str = "keyroster_snapshot_answers_total";
 const WAITS: &str = "keyroster_snapshot_waits_total";
 const WAITING: &str = "keyroster_hosts_waiting";
+const REPORTS: &str = "keyroster_host_reports_total";
 const LISTS: &str = "keyroster_revoked_keys_signed_total";
 const LIST_WAITS: &str = "keyroster_revoked_keys_waits_total";
 const LISTENING: &str = "keyroster_revoked_keys_waiting";
@@ -200,7 +217,7 @@ const AGE: &str = "keyroster_database_check_age_seconds";
 const WENT_BACK: &str = "keyroster_roster_went_back_total";
 const JOURNAL_BEHIND: &str = "keyroster_revocation_journal_behind";
 const ACCOUNTS: &str = "keyroster_accounts_rendered_total";
-const HELP: [(&str, &str); 14] = [
+const HELP: [(&str, &str); 15] = [
     (REQUESTS, "Requests by method, route and class of status"),
     (SNAPSHOTS, "Snapshot requests by where the answer came from"),
     (
@@ -216,6 +233,10 @@ const HELP: [(&str, &str); 14] = [
         "Hosts' waits for a change, by what ended them: a change, the time, the stop of the server",
     ),
     (WAITING, "Requests of hosts that wait for a change now"),
+    (
+        REPORTS,
+        "What hosts told of themselves, by kind: uses of break-glass keys, and drills",
+    ),
     (LISTS, "Lists of revoked keys that were signed"),
     (
         LIST_WAITS,

@@ -15,8 +15,8 @@ use crate::app::App;
 use crate::auth;
 use crate::guard;
 use crate::handlers::{
-    audit, enroll, enrolment_tokens, explain, grants, groups, host, host_groups, hosts, keys,
-    receipts, revoked_keys, service, tokens, users,
+    audit, enroll, enrolment_tokens, explain, grants, groups, host, host_groups, host_reports,
+    hosts, keys, receipts, revoked_keys, service, tokens, users,
 };
 use crate::limits::MAX_BODY_BYTES;
 use crate::openapi::{self, Access};
@@ -37,7 +37,7 @@ fn routes() -> [(Access, Effect, OpenApiRouter<App>); 7] {
     ];
     let enrolling = group![enroll::enroll];
     let polling = group![host::snapshot, revoked_keys::revoked_keys];
-    let renewing = group![host::renew_certificate];
+    let telling = group![host::renew_certificate, host_reports::report];
     let auditors = group![
         service::metrics,
         tokens::whoami,
@@ -88,7 +88,7 @@ fn routes() -> [(Access, Effect, OpenApiRouter<App>); 7] {
         (Access::Anybody, Effect::Reads, anybody),
         (Access::EnrolmentToken, Effect::Writes, enrolling),
         (Access::HostCertificate, Effect::Reads, polling),
-        (Access::HostCertificate, Effect::Writes, renewing),
+        (Access::HostCertificate, Effect::Writes, telling),
         (Access::Bearer(Role::Auditor), Effect::Reads, auditors),
         (Access::Bearer(Role::Officer), Effect::Writes, officers),
         (Access::Bearer(Role::Admin), Effect::Writes, admins),

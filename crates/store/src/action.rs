@@ -53,13 +53,17 @@ pub enum Action {
     BearerTokenAdd,
     /// A bearer token was revoked.
     BearerTokenRevoke,
+    /// A host told that a break-glass key opened a session on it.
+    BreakGlassUse,
+    /// A host told that its break-glass way in was tried.
+    BreakGlassDrill,
     /// The roster was restored from a backup, and its epoch raised.
     RosterRestore,
 }
 
 impl Action {
     /// Every action.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 28] = [
         Self::UserAdd,
         Self::UserSetState,
         Self::KeyAdd,
@@ -85,6 +89,8 @@ impl Action {
         Self::EnrolmentTokenRefuse,
         Self::BearerTokenAdd,
         Self::BearerTokenRevoke,
+        Self::BreakGlassUse,
+        Self::BreakGlassDrill,
         Self::RosterRestore,
     ];
 
@@ -117,6 +123,8 @@ impl Action {
             Self::EnrolmentTokenRefuse => "enrolment-token.refuse",
             Self::BearerTokenAdd => "token.add",
             Self::BearerTokenRevoke => "token.revoke",
+            Self::BreakGlassUse => "break-glass.use",
+            Self::BreakGlassDrill => "break-glass.drill",
             Self::RosterRestore => "roster.restore",
         }
     }

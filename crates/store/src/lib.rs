@@ -23,6 +23,7 @@ mod error;
 mod grants;
 mod groups;
 mod host_groups;
+mod host_reports;
 mod hosts;
 mod journal;
 mod keys;
@@ -54,6 +55,7 @@ pub use enrolment_tokens::{Enrolment, EnrolmentTokenRecord, TokenRefusal};
 pub use error::{Object, StoreError};
 pub use grants::GrantFilter;
 pub use host_groups::HostGroupWithHosts;
+pub use host_reports::{LastReport, Novelty, REPORTS_MAX, REPORTS_SPAN_S, Reported, TakenReport};
 pub use journal::{Damage, Journal, JournalError, JournalHealth, JournalRecord, Told};
 pub use location::{Location, LocationError, PostgresUrl};
 pub use page::{Limit, LimitError, MAX_PAGE_ITEMS, Page};
@@ -81,6 +83,7 @@ fn every_statement() -> impl Iterator<Item = db::Statement> {
         grants::STATEMENTS,
         groups::STATEMENTS,
         host_groups::STATEMENTS,
+        host_reports::STATEMENTS,
         hosts::STATEMENTS,
         journal::feed::STATEMENTS,
         keys::STATEMENTS,

@@ -130,7 +130,8 @@ impl WriteTx {
         Ok(())
     }
 
-    /// Commits what was recorded. For a restore alone: what it does stands in the revocation journal already.
+    /// Commits what was recorded. For what the revocation journal need not be told of: it knows of it already, or nobody's access is
+    /// changed.
     pub async fn commit_recorded(mut self) -> Result<(), StoreError> {
         let revision = self.revision();
         if let Tx::Postgres(tx) = &mut self.read.tx {

@@ -3,6 +3,7 @@
 use clap::{Args, Subcommand};
 use keyroster_api::enroll::{AddEnrolmentToken, MAX_TTL_S};
 use keyroster_api::host::HostView;
+use keyroster_api::host_report::HostReportView;
 use keyroster_api::time;
 use keyroster_keys::{GroupName, HostName};
 
@@ -79,8 +80,25 @@ async fn show(name: &HostName, session: &Session) -> Result<Report> {
         .row(["state", &host.state])
         .row(["enrolled", &time::to_rfc3339(host.enrolled_at)])
         .row(["asks", asks(&host)])
-        .row(["last answered", &moment_text(host.answered_at)]);
+        .row(["last answered", &moment_text(host.answered_at)])
+        .row(["break-glass used", &report(host.last_break_glass.as_ref())])
+        .row(["break-glass tried", &report(host.last_drill.as_ref())]);
     Report::new(&host, People::Object(table))
+}
+
+/// Who came in, when by the host's clock, and when the key server was told.
+fn report(last: Option<&HostReportView>) -> String {
+    let Some(last) = last else {
+        return "-".to_owned();
+    };
+    let (at, received_at) = (
+        time::to_rfc3339(last.at),
+        time::to_rfc3339(last.received_at),
+    );
+    format!(
+        "{at}, told {received_at}: {} with {}",
+        last.account, last.fingerprint
+    )
 }
 
 /// How a host comes to its answers.

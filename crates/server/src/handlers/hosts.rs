@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use axum::extract::State;
 use keyroster_api::host::HostView;
+use keyroster_api::host_report::HostReportView;
 use keyroster_api::page::{Page, PageQuery};
 use keyroster_api::paths;
 use keyroster_api::receipt::Written;
-use keyroster_roster::Host;
-use keyroster_store::{Confirmation, Object, Reader, StoreError};
+use keyroster_roster::{Host, HostId, ReportKind};
+use keyroster_store::{Confirmation, LastReport, Object, Reader, StoreError};
 
 use crate::app::App;
 use crate::auth::Bearer;
@@ -27,13 +28,11 @@ pub async fn list_hosts(
     let (after, limit) = page::read(&query)?;
     let mut reader = app.store.read().await?;
     let hosts = reader.hosts(after.as_ref(), limit).await?;
-    let answered = match (hosts.items.first(), hosts.items.last()) {
-        (Some(first), Some(last)) => reader.confirmations(&first.id, &last.id).await?,
-        _ => BTreeMap::new(),
+    let said = match (hosts.items.first(), hosts.items.last()) {
+        (Some(first), Some(last)) => Said::by(&mut reader, &first.id, &last.id).await?,
+        _ => Said::default(),
     };
-    Ok(Json(page::view(hosts, |host| {
-        view(host, answered.get(&host.id))
-    })))
+    Ok(Json(page::view(hosts, |host| said.view(host))))
 }
 
 /// One host
@@ -46,8 +45,8 @@ pub async fn show_host(
 ) -> Answer<Json<HostView>> {
     let mut reader = app.store.read().await?;
     let host = find_in(&mut reader, host).await?;
-    let answered = reader.confirmations(&host.id, &host.id).await?;
-    Ok(Json(view(&host, answered.get(&host.id))))
+    let said = Said::by(&mut reader, &host.id, &host.id).await?;
+    Ok(Json(said.view(&host)))
 }
 
 /// Removes a host: nobody logs in through it any more
@@ -68,8 +67,39 @@ pub async fn remove_host(
     Ok(Json(parse::written(outcome.state())))
 }
 
-fn view(host: &Host, said: Option<&Confirmation>) -> HostView {
-    HostView::new(host, said.map(|said| (said.asks, said.at)))
+/// What hosts have said of themselves.
+#[derive(Default)]
+struct Said {
+    answered: BTreeMap<HostId, Confirmation>,
+    reports: BTreeMap<(HostId, ReportKind), LastReport>,
+}
+
+impl Said {
+    async fn by(reader: &mut Reader, first: &HostId, last: &HostId) -> Answer<Self> {
+        Ok(Self {
+            answered: reader.confirmations(first, last).await?,
+            reports: reader.last_reports(first, last).await?,
+        })
+    }
+
+    fn view(&self, host: &Host) -> HostView {
+        let answered = self.answered.get(&host.id);
+        HostView {
+            last_break_glass: self.report(host, ReportKind::BreakGlass),
+            last_drill: self.report(host, ReportKind::Drill),
+            ..HostView::new(host, answered.map(|said| (said.asks, said.at)))
+        }
+    }
+
+    fn report(&self, host: &Host, kind: ReportKind) -> Option<HostReportView> {
+        let last = self.reports.get(&(host.id.clone(), kind))?;
+        Some(HostReportView {
+            account: last.report.account.to_string(),
+            fingerprint: last.report.key.to_string(),
+            at: last.report.at,
+            received_at: last.received_at,
+        })
+    }
 }
 
 /// The host that is meant.

@@ -10,6 +10,7 @@ mod explain;
 mod fixture;
 mod grants;
 mod heartbeats;
+mod host_reports;
 mod keys;
 mod limits;
 mod openapi;

@@ -54,7 +54,9 @@ impl Weight {
             | Action::HostGroupSet
             | Action::EnrolmentTokenAdd
             | Action::EnrolmentTokenRefuse
-            | Action::BearerTokenAdd => Self::Nothing,
+            | Action::BearerTokenAdd
+            | Action::BreakGlassUse
+            | Action::BreakGlassDrill => Self::Nothing,
         }
     }
 
