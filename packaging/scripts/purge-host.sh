@@ -5,7 +5,7 @@ purge_host() {
         echo "keyroster-host: /var/lib/keyroster-agent and /etc/keyroster are kept, since sshd reads from there: $(echo "$still" | tr '\n' ' ')" >&2
         return 0
     fi
-    rm -rf /var/lib/keyroster-agent /var/lib/keyroster /run/keyroster /run/keyroster-sessions
+    rm -rf /var/lib/keyroster-agent /var/lib/keyroster /var/spool/keyroster /run/keyroster /run/keyroster-sessions
     rmdir /etc/keyroster/break-glass 2>/dev/null || true
     rmdir /etc/keyroster 2>/dev/null || true
     if [ -d /etc/keyroster/break-glass ]; then

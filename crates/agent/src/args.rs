@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::break_glass::args::BreakGlassArgs;
+
 /// Keeps this host's snapshot of the roster and answers logins from it.
 #[derive(Debug, Parser)]
 #[command(name = "keyroster-agent", version, about)]
@@ -22,6 +24,8 @@ pub enum Verb {
     Run(Common),
     /// Answer one request from standard input, without a daemon
     LookupOnce(Common),
+    /// Keys that work when nothing else does
+    BreakGlass(BreakGlassArgs),
     /// Say how the host agent is
     Status(StatusArgs),
 }

@@ -5,10 +5,15 @@
 //! are [written](files) and where they are [checked](check), and a use is told afterwards.
 
 pub mod account;
+pub mod args;
 pub mod check;
+pub mod drill;
 pub mod fault;
 pub mod files;
 pub mod keys;
+pub mod past_drills;
+pub mod recording;
+pub mod verbs;
 
 use std::path::Path;
 
@@ -24,6 +29,9 @@ pub enum Accepted {
     /// All that keyroster accepts.
     Any,
 }
+
+/// Where root's own state is, which the host agent can't enter.
+pub const DEFAULT_STATE: &str = "/var/lib/keyroster";
 
 /// Where the files are.
 #[must_use]

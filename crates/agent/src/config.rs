@@ -8,6 +8,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use keyroster_wire::{REPORTS_DIR, REPORTS_RUN_DIR};
 use serde::Deserialize;
 
 use crate::break_glass::{self, Accepted};
@@ -32,6 +33,10 @@ pub struct Config {
     pub revoked_keys: Option<PathBuf>,
     /// Where the program listens that ends sessions.
     pub sessions_socket: PathBuf,
+    /// Where reports are written first …
+    pub reports_run_dir: PathBuf,
+    /// … and where they wait for the key server.
+    pub reports_dir: PathBuf,
     /// Which keys may be break-glass keys.
     pub break_glass_keys: Accepted,
     /// Where the break-glass files are.
@@ -105,6 +110,8 @@ impl Default for Config {
             wait_seconds: MAX_WAIT_S,
             revoked_keys: None,
             sessions_socket: DEFAULT_SESSIONS_SOCKET.into(),
+            reports_run_dir: REPORTS_RUN_DIR.into(),
+            reports_dir: REPORTS_DIR.into(),
             break_glass_keys: Accepted::default(),
             break_glass_dir: break_glass::default_dir().into(),
             log: LogTarget::Syslog,
@@ -153,11 +160,11 @@ impl Config {
             &config.socket,
             &config.sessions_socket,
             &config.break_glass_dir,
+            &config.reports_run_dir,
+            &config.reports_dir,
         ];
         if !paths.iter().all(|path| path.is_absolute()) {
-            return value(
-                "state-dir, socket, sessions-socket and break-glass-dir are absolute paths",
-            );
+            return value("the paths of files, directories and sockets are absolute");
         }
         if config
             .revoked_keys
@@ -293,6 +300,7 @@ mod tests {
             "poll-interval-seconds = 3601",
             "wait-seconds = 26",
             "break-glass-keys = \"soft\"",
+            "reports-dir = \"reports\"",
             "break-glass-dir = \"break-glass\"",
             "log = \"file\"",
             "revoked-keys = \"revoked.krl\"",

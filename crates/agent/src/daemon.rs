@@ -16,6 +16,7 @@ use crate::config::Config;
 use crate::error::AgentError;
 use crate::peers::{PASSWD, Peers};
 use crate::poll::Poller;
+use crate::reports::Reporter;
 use crate::revoked::Lists;
 use crate::shared::Shared;
 use crate::socket::{Answering, Socket};
@@ -103,11 +104,14 @@ async fn poll_until_signal(
         _ = terminate.recv() => return Ok(()),
         _ = interrupt.recv() => return Ok(()),
     }
+    let reporter = Reporter::new(&lists.config);
+    let telling = reporter.run(Arc::clone(&lists.shared), lists.fetchers.clone());
     notify(NotifyState::Ready);
     tracing::info!("ready");
     tokio::select! {
         () = poller.run(poked) => {}
         () = lists.run() => {}
+        () = telling => {}
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
     }

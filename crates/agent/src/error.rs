@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use keyroster_edge::{ClientError, FetchError, TlsError};
 
+use crate::break_glass::verbs::BreakGlassError;
 use crate::certificate::NewKeyError;
 use crate::clock::BootIdError;
 use crate::config::{ConfigError, DEFAULT_PATH};
@@ -30,6 +31,9 @@ pub enum AgentError {
     /// Enrolment failed.
     #[error(transparent)]
     Enroll(#[from] EnrollError),
+    /// Something about break-glass keys.
+    #[error(transparent)]
+    BreakGlass(#[from] BreakGlassError),
     /// Logging can't be set up.
     #[error(transparent)]
     Log(#[from] keyroster_edge::log::LogError),
@@ -56,6 +60,7 @@ impl AgentError {
             Self::State(_) => exit::IO,
             Self::Socket(_) => exit::CANT_CREATE,
             Self::Enroll(err) => err.exit_status(),
+            Self::BreakGlass(err) => err.exit_status(),
             Self::Client(_) | Self::Log(_) | Self::BootId(_) | Self::Internal(_) => exit::SOFTWARE,
         }
     }
@@ -75,6 +80,7 @@ impl AgentError {
                 Some("its owner must be root or the host agent's user, its mode 0755".to_owned())
             }
             Self::Enroll(err) => err.hint(),
+            Self::BreakGlass(err) => err.hint(),
             _ => None,
         }
     }

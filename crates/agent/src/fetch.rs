@@ -196,6 +196,12 @@ impl Fetcher {
         self.client.request(http::Method::GET, &url)
     }
 
+    /// Begins to tell something.
+    pub fn post(&self, path: &str) -> RequestBuilder {
+        let url = format!("{}{path}", self.server);
+        self.client.request(http::Method::POST, &url)
+    }
+
     /// Sends it; an answer of more than `cap` bytes is none.
     ///
     /// # Errors

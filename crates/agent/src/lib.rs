@@ -27,6 +27,7 @@ pub mod program;
 pub mod random;
 pub mod renew;
 pub mod reply;
+pub mod reports;
 pub mod revoked;
 pub mod sessions;
 pub mod shared;

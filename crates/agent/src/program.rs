@@ -20,7 +20,7 @@ use crate::error::AgentError;
 use crate::shared::Health;
 use crate::state::{Credential, StateDir, memory};
 use crate::status::{self, Report};
-use crate::{daemon, exit, lookup_once};
+use crate::{break_glass, daemon, exit, lookup_once};
 
 /// Runs what the command line says.
 #[must_use]
@@ -49,6 +49,7 @@ pub fn main() -> ExitCode {
         Verb::LookupOnce(args) => {
             load(args.config.as_deref()).and_then(|(config, _log)| lookup_once::run(&config))
         }
+        Verb::BreakGlass(args) => break_glass::verbs::run(&args),
         Verb::Status(args) => status(&args),
     };
     match done {

@@ -176,11 +176,16 @@ impl Shared {
         }
     }
 
+    /// Has the poller ask now; on a new connection where a question is on its way.
+    pub fn poke(&self) {
+        // A full channel means that somebody poked already.
+        let _ = self.poke.try_send(());
+    }
+
     /// Waits for the poller to try, for as long as a login can wait.
     async fn revalidate(&self) {
         let mut attempts = self.attempts.subscribe();
-        // A full channel means that somebody poked already.
-        let _ = self.poke.try_send(());
+        self.poke();
         if tokio::time::timeout(LOGIN_WAIT, attempts.changed())
             .await
             .is_err()

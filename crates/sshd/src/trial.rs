@@ -58,6 +58,20 @@ pub fn login(
     account: &str,
     identities: &[Identity],
 ) -> Result<Outcome, SshdError> {
+    login_until(would_be, account, identities, &|| true)
+}
+
+/// The same, and the connection stays open until `enough` is true, or not for long: for what happens after the key was proved, as PAM
+/// does when it opens the session.
+///
+/// # Errors
+/// When ssh or sshd can't be run.
+pub fn login_until(
+    would_be: &WouldBe,
+    account: &str,
+    identities: &[Identity],
+    enough: &dyn Fn() -> bool,
+) -> Result<Outcome, SshdError> {
     let host_key = HostKey::make(would_be.dir())?;
     let listener = listen().map_err(|err| SshdError::io("listen on", Path::new(LOOPBACK), err))?;
     let (listener, port) = listener;
@@ -77,6 +91,9 @@ pub fn login(
         servers: Vec::new(),
     };
     let proof = trial.run(account)?;
+    if proof.is_some() {
+        trial.linger(enough);
+    }
     Ok(match proof {
         Some(proof) => Outcome::LoggedIn(proof),
         None => Outcome::Refused(trial.why(&said)),
@@ -104,6 +121,13 @@ impl Trial<'_> {
             if ended || Instant::now() >= until {
                 return Ok(None);
             }
+            pause(LOOK_AGAIN);
+        }
+    }
+
+    fn linger(&mut self, enough: &dyn Fn() -> bool) {
+        let until = Instant::now() + LINGER_LIMIT;
+        while !enough() && Instant::now() < until && matches!(self.client.try_wait(), Ok(None)) {
             pause(LOOK_AGAIN);
         }
     }
@@ -287,6 +311,8 @@ const CLIENT_SETTINGS: [&str; 9] = [
 const LOGIN_LIMIT: Duration = Duration::from_secs(30);
 /// The longest that an sshd whose client has gone may take to end.
 const END_LIMIT: Duration = Duration::from_secs(5);
+/// The longest that a connection stays open for what comes after the proof.
+const LINGER_LIMIT: Duration = Duration::from_secs(5);
 /// Connections that one trial serves.
 const MAX_CONNECTIONS: usize = 4;
 const LOOK_AGAIN: Duration = Duration::from_millis(20);

@@ -189,7 +189,12 @@ fn matches(pattern: &str, name: &str) -> bool {
 
 fn copy_all(from: &Path, to: &Path, but: &str) -> Result<(), SshdError> {
     let failed = |err| SshdError::io("list", from, err);
-    for entry in fs::read_dir(from).map_err(failed)? {
+    let entries = match fs::read_dir(from) {
+        // An `Include` of what is not there includes nothing.
+        Err(err) if err.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        entries => entries.map_err(failed)?,
+    };
+    for entry in entries {
         let name = entry.map_err(failed)?.file_name();
         let source = from.join(&name);
         // What sshd can't read either, such as a directory that fits the pattern, is left to the real check.

@@ -1,5 +1,5 @@
 use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use keyroster_testkit::{
@@ -38,6 +38,7 @@ pub struct HostBuilder<'a> {
     sshd_lines: String,
     revoked_keys: bool,
     sessions: bool,
+    break_glass: bool,
 }
 
 impl Host {
@@ -52,6 +53,7 @@ impl Host {
             sshd_lines: String::new(),
             revoked_keys: false,
             sessions: false,
+            break_glass: false,
         }
     }
 
@@ -137,6 +139,33 @@ impl Host {
         })
     }
 
+    /// `keyroster-agent break-glass` with these arguments, as root, where this host's sshd is and sees what that sees.
+    pub fn break_glass(&self, arguments: &[&str]) -> Result<Program> {
+        let pid = self.sshd.pid();
+        Ok(Program::at(Path::new("/usr/bin/nsenter"))
+            .arg(format!("--mount=/proc/{pid}/ns/mnt"))
+            .arg("--")
+            .arg(self.dir.path().join("keyroster-agent"))
+            .arg("break-glass")
+            .args(arguments)
+            .arg("--config")
+            .arg(self.dir.path().join(AGENT_CONFIG)))
+    }
+
+    /// The reports that the key server does not have yet.
+    pub fn reports(&self) -> Vec<PathBuf> {
+        let dirs = [
+            self.dir.path().join(SPOOL),
+            self.dir.path().join(SESSIONS).join("reports"),
+        ];
+        let entries = dirs.iter().filter_map(|dir| std::fs::read_dir(dir).ok());
+        entries
+            .flatten()
+            .flatten()
+            .map(|entry| entry.path())
+            .collect()
+    }
+
     /// The directory that holds the host's files.
     pub fn dir(&self) -> &std::path::Path {
         self.dir.path()
@@ -177,6 +206,13 @@ impl HostBuilder<'_> {
     pub fn with_sessions(mut self) -> Self {
         self.sessions = true;
         self
+    }
+
+    /// Has sshd read break-glass files, records sessions, and runs the program that ends them.
+    #[must_use]
+    pub fn break_glass(mut self) -> Self {
+        self.break_glass = true;
+        self.with_sessions()
     }
 
     /// Enrols the host and starts everything.
@@ -227,7 +263,9 @@ impl HostBuilder<'_> {
             format!(
                 "server = \"{}\"\nstate-dir = \"{path}/{STATE}\"\nsocket = \"{path}/{RUN}/agent.sock\"\n\
                  poll-interval-seconds = 1\nlog = \"stderr\"\n\
-                 sessions-socket = \"{path}/{SESSIONS}/sessions.sock\"\n{revoked_keys}",
+                 sessions-socket = \"{path}/{SESSIONS}/sessions.sock\"\n\
+                 reports-run-dir = \"{path}/{SESSIONS}/reports\"\nreports-dir = \"{path}/{SPOOL}\"\n\
+                 break-glass-dir = \"{path}/{BREAK_GLASS}\"\n{revoked_keys}",
                 self.server.url()
             ),
             0o644,
@@ -270,11 +308,14 @@ impl HostBuilder<'_> {
 
     /// Where sshd finds keys, and revoked ones, without asking anybody.
     fn files(&self, dir: &RootDir) -> Result<String> {
+        let path = dir.path().display();
+        if self.break_glass {
+            return Ok(format!("AuthorizedKeysFile {path}/{BREAK_GLASS}/%u\n"));
+        }
         if !self.revoked_keys {
             return Ok(String::new());
         }
         dir.dir("home", 0o755)?;
-        let path = dir.path().display();
         Ok(format!(
             "RevokedKeys {path}/{STATE}/{KRL}\nAuthorizedKeysFile {path}/home/%u\n"
         ))
@@ -309,11 +350,12 @@ fn start_agent(dir: &RootDir) -> Result<Running> {
 /// A PAM stack that records sessions.
 fn recording(dir: &RootDir) -> Result<String> {
     let program = dir.install("keyroster-sessions")?;
+    let path = dir.path().display();
     Ok(format!(
         "account required pam_permit.so\nsession required pam_loginuid.so\n\
-         session optional pam_exec.so quiet {} record --dir={}\n",
+         session optional pam_exec.so quiet {} record --dir={path}/{SESSIONS} --spool={path}/{SPOOL} \
+         --break-glass={path}/{BREAK_GLASS}\n",
         program.display(),
-        dir.path().join(SESSIONS).display()
     ))
 }
 
@@ -336,5 +378,7 @@ const STATE: &str = "state";
 const KRL: &str = "revoked-keys.krl";
 const RUN: &str = "run";
 const SESSIONS: &str = "sessions";
+const SPOOL: &str = "spool";
+const BREAK_GLASS: &str = "break-glass";
 /// The longest that a change on the key server may take to show in a login: many polls of one second.
 const CHANGE_LIMIT: Duration = Duration::from_secs(30);

@@ -29,6 +29,11 @@ fn every_vulnerability_names_a_test_that_exists() {
     each_row_names_one_of(&rows("docs/cve.md"), &["`deny.toml`"]);
 }
 
+#[test]
+fn every_test_of_the_break_glass_page_exists() {
+    assert!(each_exists("docs/break-glass.md") > 7);
+}
+
 /// Looks up every test that a page names, and returns how many there are.
 fn each_exists(page: &str) -> usize {
     let text = read(Path::new(page));

@@ -101,6 +101,22 @@ fn the_configuration_and_break_glass_directories_are_roots() {
 }
 
 #[test]
+fn reports_are_for_root_and_the_host_agents_group_alone() {
+    let root = installed("keyroster-host");
+    let group = fs::read_to_string(root.path().join("etc/group")).unwrap();
+    let line = group
+        .lines()
+        .find(|line| line.starts_with("keyroster-agent:"))
+        .unwrap();
+    let gid: u32 = line.split(':').nth(2).unwrap().parse().unwrap();
+    for dir in ["run/keyroster-sessions/reports", "var/spool/keyroster"] {
+        let metadata = fs::metadata(root.path().join(dir)).unwrap();
+        let found = (metadata.uid(), metadata.gid(), metadata.mode() & 0o7777);
+        assert_eq!(found, (0, gid, 0o770), "{dir}");
+    }
+}
+
+#[test]
 fn records_of_sessions_are_for_root_alone_and_the_socket_beside_them_can_be_reached() {
     let root = installed("keyroster-host");
     for (dir, mode) in [("", 0o755), ("records", 0o700)] {

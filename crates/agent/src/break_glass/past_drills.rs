@@ -1,0 +1,106 @@
+//! When the way in was last proved, and how well: a small file in root's own state.
+
+use std::collections::BTreeMap;
+use std::fs::{self, DirBuilder, File};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::Path;
+
+use keyroster_keys::AccountName;
+use serde::{Deserialize, Serialize};
+
+/// A drill of an account's way in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct PastDrill {
+    /// When, in seconds since the Unix epoch.
+    pub at_s: i64,
+    /// What it proved.
+    pub proof: Proof,
+    /// The key that logged in.
+    pub key: Option<String>,
+}
+
+/// What a drill proved.
+#[must_use]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Proof {
+    /// A key logged in by the account's file.
+    Login,
+    /// Everything but the signature: there was no private key at hand.
+    AllButSignature,
+}
+
+/// The last drill of each account; none of those that never had one.
+///
+/// # Errors
+/// When the file can't be read, or is not what was written.
+pub fn read(state: &Path) -> io::Result<BTreeMap<String, PastDrill>> {
+    match fs::read(state.join(FILE)) {
+        Ok(bytes) => Ok(serde_json::from_slice(&bytes)?),
+        Err(err) if err.kind() == io::ErrorKind::NotFound => Ok(BTreeMap::new()),
+        Err(err) => Err(err),
+    }
+}
+
+/// Notes drills. The directory is made if it is missing.
+///
+/// # Errors
+/// When that can't be written.
+pub fn note(state: &Path, drills: &[(AccountName, PastDrill)]) -> io::Result<()> {
+    match DirBuilder::new().mode(0o700).create(state) {
+        Err(err) if err.kind() != io::ErrorKind::AlreadyExists => return Err(err),
+        _ => {}
+    }
+    // One that can't be read says nothing any more.
+    let mut all = read(state).unwrap_or_default();
+    all.extend(
+        drills
+            .iter()
+            .map(|(account, drill)| (account.to_string(), drill.clone())),
+    );
+    let bytes = serde_json::to_vec(&all)?;
+    let temporary = state.join(format!(".{FILE}.new"));
+    let _left_by_a_crash = fs::remove_file(&temporary);
+    let mut file = File::options()
+        .create_new(true)
+        .write(true)
+        .mode(0o600)
+        .open(&temporary)?;
+    file.write_all(&bytes)?;
+    file.sync_all()?;
+    fs::rename(&temporary, state.join(FILE))
+}
+
+const FILE: &str = "break-glass-drills";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_drill_of_each_account_is_remembered() {
+        let scratch = tempfile::tempdir().unwrap();
+        let state = scratch.path().join("state");
+        assert_eq!(read(&state).unwrap().len(), 0);
+        let drill = |at_s, proof| PastDrill {
+            at_s,
+            proof,
+            key: None,
+        };
+        let [root, deploy] = ["root", "deploy"].map(|name| AccountName::parse(name).unwrap());
+        note(
+            &state,
+            &[
+                (root.clone(), drill(1, Proof::Login)),
+                (deploy, drill(2, Proof::Login)),
+            ],
+        )
+        .unwrap();
+        note(&state, &[(root, drill(3, Proof::AllButSignature))]).unwrap();
+        let all = read(&state).unwrap();
+        assert_eq!(all.get("root"), Some(&drill(3, Proof::AllButSignature)));
+        assert_eq!(all.get("deploy"), Some(&drill(2, Proof::Login)));
+    }
+}
