@@ -38,6 +38,8 @@ pub struct Reporter {
     spools: Arc<Spools>,
     /// Those that the key server does not take. They stay where they are, and are tried again by the next process.
     refused: BTreeSet<ReportId>,
+    /// How many there are, as far as was seen last.
+    waiting: usize,
 }
 
 /// What came of telling.
@@ -60,6 +62,7 @@ impl Reporter {
         Self {
             spools: Arc::new(spools),
             refused: BTreeSet::new(),
+            waiting: 0,
         }
     }
 
@@ -69,7 +72,10 @@ impl Reporter {
         loop {
             // The newest for each request: with the certificate before the newest this host would be taken for a thief.
             let fetcher = Arc::clone(&fetchers.borrow());
-            match self.tell(&fetcher).await {
+            let told = self.tell(&fetcher).await;
+            let waiting = Some(self.waiting).filter(|waiting| *waiting > 0);
+            shared.health(|health| health.reports = waiting);
+            match told {
                 Told::Nothing => {
                     pace.succeeded();
                     tokio::time::sleep(LOOK_INTERVAL).await;
@@ -121,6 +127,7 @@ impl Reporter {
             Ok(reports) => reports,
             Err(err) => return Told::Failed(Failed::Transport, err.to_string()),
         };
+        self.waiting = reports.len();
         reports.retain(|report| !self.refused.contains(&report.id));
         reports.truncate(MAX_REPORTS);
         if reports.is_empty() {
@@ -150,7 +157,8 @@ impl Reporter {
         Told::Some(reports.len())
     }
 
-    fn done(&self, reports: &[Report]) -> Told {
+    fn done(&mut self, reports: &[Report]) -> Told {
+        self.waiting = self.waiting.saturating_sub(reports.len());
         for report in reports {
             self.spools.remove(report.id);
         }

@@ -45,6 +45,8 @@ pub struct Health {
     pub certificate_until_s: Option<i64>,
     /// The list of revoked keys; none where nobody needs it.
     pub revoked_keys: Option<ListHealth>,
+    /// How many reports the key server does not have; none where it has all.
+    pub reports: Option<usize>,
 }
 
 /// What status tells of the list of revoked keys.

@@ -70,6 +70,8 @@ pub struct Report {
     pub revoked_keys_age_ms: Option<u64>,
     /// Why the list is out of date, or not where sshd reads it.
     pub revoked_keys_error: Option<String>,
+    /// How many reports of what happened on this host the key server does not have.
+    pub reports_waiting: Option<usize>,
     /// What somebody has to look at: the key server's roster went back in time.
     pub alert: Option<String>,
     /// Why the last question to the key server came to nothing.
@@ -121,6 +123,7 @@ impl Report {
             revoked_keys_revision: None,
             revoked_keys_age_ms: None,
             revoked_keys_error: None,
+            reports_waiting: None,
             alert: None,
             fetch_error: None,
             disk_error: None,
@@ -157,6 +160,7 @@ impl Report {
             revoked_keys_revision: list.and_then(|list| Some(list.tag?.revision.get())),
             revoked_keys_age_ms: list.and_then(|list| list.age_ms(now)),
             revoked_keys_error: list.and_then(ListHealth::error),
+            reports_waiting: health.reports,
             alert: health.alert.clone(),
             fetch_error: health.fetch.clone(),
             disk_error: health.disk.clone(),

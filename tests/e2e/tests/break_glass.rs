@@ -134,6 +134,11 @@ fn a_use_while_everything_is_down_is_told_once_when_the_key_server_is_back() {
     host.kill_agent().unwrap();
     host.start_agent().unwrap();
     assert_eq!(host.reports().len(), 1);
+    until("status to tell of it", LIMIT, || {
+        let status = host.status()?.stdout;
+        Ok(status.contains("\"reports_waiting\":1").then_some(()))
+    })
+    .unwrap();
     scene.server.run().unwrap();
     scene.wait_for_event("break-glass.use");
     until("the report to be forgotten", LIMIT, || {
