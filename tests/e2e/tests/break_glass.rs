@@ -245,6 +245,35 @@ fn a_drill_says_plainly_what_it_did_not_prove_and_what_does_not_work() {
 }
 
 #[test]
+fn a_drill_that_gets_in_by_another_file_is_no_proof() {
+    let scene = Scene::new();
+    let host = scene.host();
+    let line = std::fs::read(scene.glass.public_path()).unwrap();
+    let other = scene.dir.file("other", line, 0o644).unwrap();
+    let glass = host.dir().join("break-glass/%u");
+    let key = scene.glass.private_path().to_str().unwrap().to_owned();
+    let drill = |files: &str| {
+        let drop_in = host.sshd().dir().join("sshd_config.d/00-first.conf");
+        std::fs::write(drop_in, format!("AuthorizedKeysFile {files}\n")).unwrap();
+        scene.drill(&host, &["--key", &key]).finish().unwrap()
+    };
+    let unread = drill(&other.display().to_string());
+    assert_eq!(unread.code(), Some(69), "{}", unread.stderr);
+    assert!(
+        unread.stderr.contains("sshd does not read"),
+        "{}",
+        unread.stderr
+    );
+    let both = drill(&format!("{} {}", other.display(), glass.display()));
+    assert_eq!(both.code(), Some(69), "{}", both.stderr);
+    assert!(
+        both.stderr.contains("and not the break-glass file"),
+        "{}",
+        both.stderr
+    );
+}
+
+#[test]
 fn a_key_command_that_never_ends_keeps_nobody_out() {
     let scene = Scene::new();
     let host = scene
