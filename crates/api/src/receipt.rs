@@ -73,8 +73,8 @@ pub struct ConfirmedHost {
     pub host: String,
     /// The host's name.
     pub name: String,
-    /// Milliseconds from the write, or from when it was asked for once more, until the key server heard that the host holds
-    /// it.
+    /// Milliseconds from the write until the key server heard that the host holds it; whole seconds, by the clocks of the key
+    /// servers, when another one made the write or heard of it, or it was long ago.
     pub after_ms: u64,
     /// When a key server first heard that it does, by that server's clock; kept for a week after the write.
     #[serde(with = "time::optional", default)]

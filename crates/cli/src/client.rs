@@ -1,6 +1,7 @@
 //! The key server's API as this program uses it: typed calls over the HTTP client that `keyroster-edge` builds.
 
 mod calls;
+mod follow;
 mod refusal;
 
 use std::marker::PhantomData;
@@ -21,7 +22,7 @@ use crate::exit::Exit;
 use crate::failure::{Failure, Result};
 use crate::progress::Progress;
 use crate::secret::Token;
-use crate::wait::{Change, Patience};
+use crate::wait::{Change, Waiting};
 
 /// A key server, and the token for it once there is one.
 #[derive(Debug)]
@@ -35,31 +36,18 @@ pub(crate) struct Client {
 
 impl Client {
     /// A key server that this CA vouches for.
-    pub(crate) fn new(
-        server: &ServerAddress,
-        ca: &Ca,
-        token: &Token,
-        limits: ClientLimits,
-    ) -> Result<Self> {
-        let client = Self::connect(server, FirstTrust::Ca(ca), limits)?;
+    pub(crate) fn new(server: &ServerAddress, ca: &Ca, token: &Token) -> Result<Self> {
+        let client = Self::first_contact(server, FirstTrust::Ca(ca))?;
         Ok(client.with_token(token))
     }
 
     /// A key server whose CA is known by its certificate or by its fingerprint only; no token is sent yet.
     pub(crate) fn first_contact(server: &ServerAddress, known: FirstTrust<'_>) -> Result<Self> {
-        Self::connect(server, known, ClientLimits::default())
-    }
-
-    fn connect(
-        server: &ServerAddress,
-        known: FirstTrust<'_>,
-        limits: ClientLimits,
-    ) -> Result<Self> {
         let (trust, trust_hint) = match known {
             FirstTrust::Ca(ca) => (Trust::Ca(ca.der().clone()), CA_HINT),
             FirstTrust::Fingerprint(pin) => (Trust::Pinned(pin), FINGERPRINT_HINT),
         };
-        let http = http_client(trust, None, limits).map_err(|error| {
+        let http = http_client(trust, None, ClientLimits::default()).map_err(|error| {
             let what = format!("can't prepare a connection to \"{server}\": {error}");
             Failure::new(Exit::Config, what)
         })?;
@@ -116,16 +104,18 @@ impl Client {
         method: Method,
         path: &str,
         body: &impl Serialize,
-        wait: Option<Patience>,
+        waiting: Option<&Waiting>,
     ) -> Result<Change> {
-        let Some(patience) = wait else {
-            return self
-                .write_with(method, path, body)
-                .await
-                .map(Change::Written);
-        };
-        let request = self.request(method, path, &patience.query())?.json(body);
-        self.read(request).await.map(Change::Confirmed)
+        match waiting {
+            None => {
+                let written = self.write_with(method, path, body).await;
+                written.map(Change::Written)
+            }
+            Some(waiting) => {
+                let followed = self.change_and_follow((method, path), body, waiting).await;
+                followed.map(Change::Confirmed)
+            }
+        }
     }
 
     /// Every item of a list, page after page.

@@ -41,6 +41,11 @@ impl Failure {
         }
     }
 
+    /// What happened, as a part of a longer sentence.
+    pub(crate) fn what(&self) -> &str {
+        &self.what
+    }
+
     pub(crate) const fn exit(&self) -> Exit {
         self.exit
     }

@@ -98,6 +98,13 @@ impl Report {
         self
     }
 
+    /// Adds what there is to know, if anything.
+    #[must_use]
+    pub(crate) fn notes_from(mut self, notes: impl IntoIterator<Item = String>) -> Self {
+        self.notes.extend(notes);
+        self
+    }
+
     /// What was examined is not as it should be.
     #[must_use]
     pub(crate) fn unsound(mut self) -> Self {

@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 
 use keyroster_api::Timestamp;
-use keyroster_edge::ClientLimits;
 
 use crate::args::GlobalOptions;
 use crate::client::Client;
@@ -11,9 +10,9 @@ use crate::config::Config;
 use crate::environment::Environment;
 use crate::exit::Exit;
 use crate::failure::{Failure, Result};
-use crate::progress::Progress;
+use crate::progress::{Audience, Progress};
 use crate::settings::{self, Settings};
-use crate::wait::Patience;
+use crate::wait::{Patience, Waiting};
 
 /// Options, environment and moment of this run.
 #[derive(Debug)]
@@ -65,23 +64,22 @@ impl Session {
 
     /// The key server, with CA and token known.
     pub(crate) fn client(&self) -> Result<Client> {
-        self.client_within(ClientLimits::default())
-    }
-
-    /// The key server for a change that may be waited for, and the progress of the wait.
-    pub(crate) fn client_for(&self, wait: Option<Patience>) -> Result<(Client, Option<Progress>)> {
-        let client = self.client_within(wait.map(Patience::limits).unwrap_or_default())?;
-        let progress =
-            wait.map(|_| Progress::waiting(!self.options.quiet, "waiting for the hosts"));
-        Ok((client, progress))
-    }
-
-    fn client_within(&self, limits: ClientLimits) -> Result<Client> {
         let settings = self.settings()?;
         let server = settings
             .server()
             .map_err(|failure| self.unconfigured(failure))?;
-        Client::new(server, settings.ca()?, settings.token()?, limits)
+        Client::new(server, settings.ca()?, settings.token()?)
+    }
+
+    /// The key server for a change that may be waited for, and the wait.
+    pub(crate) fn client_for(&self, wait: Option<Patience>) -> Result<(Client, Option<Waiting>)> {
+        let audience = match (self.options.quiet, self.options.json) {
+            (true, _) => Audience::Nobody,
+            (false, true) => Audience::Watching,
+            (false, false) => Audience::Reading,
+        };
+        let waiting = |patience| Waiting::new(patience, audience);
+        Ok((self.client()?, wait.map(waiting)))
     }
 
     /// No key server is known: the reason may be a configuration file that was named and is not there.

@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use clap::Args;
 use keyroster_api::receipt::{MAX_TIMEOUT_S, PendingHost, Receipt, Written};
-use keyroster_edge::ClientLimits;
+use tokio::time::Instant;
 
 use crate::failure::Result;
+use crate::progress::{Audience, HostsProgress};
 use crate::report::{People, Report};
 use crate::span::{Span, SpanError, moment_text};
 use crate::table::Table;
@@ -45,7 +46,23 @@ pub(crate) enum Change {
     /// It was made; nobody waited.
     Written(Written),
     /// It was made, and this is who holds it.
-    Confirmed(Receipt),
+    Confirmed(Followed),
+}
+
+/// A receipt at the end of a wait.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Followed {
+    /// As it was when it was last heard.
+    pub(crate) receipt: Receipt,
+    /// Why it may say less than it could.
+    pub(crate) note: Option<String>,
+}
+
+/// A wait that goes on.
+#[derive(Debug)]
+pub(crate) struct Waiting {
+    patience: Patience,
+    progress: HostsProgress,
 }
 
 impl FromStr for Patience {
@@ -65,24 +82,34 @@ impl Patience {
     pub(crate) const fn seconds(self) -> u32 {
         self.0.seconds()
     }
+}
 
-    /// What asks for it.
-    pub(crate) fn query(self) -> [(&'static str, String); 2] {
-        [
-            ("wait", String::from("confirmed")),
-            ("timeout", self.seconds().to_string()),
-        ]
+impl Waiting {
+    /// Begins.
+    pub(crate) fn new(patience: Patience, audience: Audience) -> Self {
+        Self {
+            patience,
+            progress: HostsProgress::begin(audience),
+        }
     }
 
-    /// The deadlines of a connection that is silent for so long.
-    pub(crate) fn limits(self) -> ClientLimits {
-        let usual = ClientLimits::default();
-        let silence = Duration::from_secs(u64::from(self.seconds()));
-        ClientLimits {
-            read: usual.read + silence,
-            total: usual.total + silence,
-            ..usual
-        }
+    /// How long.
+    pub(crate) fn patience(&self) -> Duration {
+        Duration::from_secs(self.patience.seconds().into())
+    }
+
+    /// Shows how far it is.
+    pub(crate) fn show(&self, receipt: &Receipt, now: Instant) {
+        let confirmed = receipt.confirmed.len();
+        self.progress
+            .show(confirmed, confirmed + receipt.pending.len(), now);
+    }
+}
+
+impl From<Receipt> for Followed {
+    fn from(receipt: Receipt) -> Self {
+        let note = None;
+        Self { receipt, note }
     }
 }
 
@@ -91,7 +118,10 @@ impl Change {
     pub(crate) fn report(&self, sentence: &str) -> Result<Report> {
         match self {
             Self::Written(written) => Report::written(written, sentence),
-            Self::Confirmed(receipt) => receipt_report(receipt, sentence),
+            Self::Confirmed(followed) => {
+                let report = receipt_report(&followed.receipt, sentence)?;
+                Ok(report.notes_from(followed.note.clone()))
+            }
         }
     }
 }
@@ -112,6 +142,11 @@ fn receipt_report(receipt: &Receipt, sentence: &str) -> Result<Report> {
 /// Whether every host that a change concerns holds it.
 pub(crate) fn is_confirmed(receipt: &Receipt) -> bool {
     receipt.pending.is_empty() && receipt.each_login.is_empty()
+}
+
+/// Whether nobody is left to wait for: hosts that ask at each login are not.
+pub(crate) fn is_settled(receipt: &Receipt) -> bool {
+    receipt.pending.is_empty()
 }
 
 /// Those that have not confirmed: who will, and who asks when somebody logs in.
@@ -190,7 +225,9 @@ mod tests {
     }
 
     fn report(receipt: Receipt) -> Report {
-        Change::Confirmed(receipt).report("revoked it").unwrap()
+        Change::Confirmed(receipt.into())
+            .report("revoked it")
+            .unwrap()
     }
 
     #[test]
@@ -210,13 +247,6 @@ mod tests {
             "0s".parse::<Patience>().unwrap_err(),
             PatienceError::Span(SpanError::Zero)
         );
-    }
-
-    #[test]
-    fn a_connection_that_waits_may_be_silent_for_longer_than_the_key_server_does_it() {
-        let patience: Patience = "2m".parse().unwrap();
-        assert!(patience.limits().read > Duration::from_secs(120));
-        assert!(patience.limits().total > patience.limits().read);
     }
 
     #[test]

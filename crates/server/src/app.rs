@@ -23,6 +23,7 @@ use crate::limits::Limits;
 use crate::metrics::Metrics;
 use crate::open::Opened;
 use crate::random::{Random, RandomError, random_bytes};
+use crate::recent_writes::RecentWrites;
 use crate::revoked_keys::RevokedKeysList;
 use crate::roster_state::RosterState;
 use crate::snapshots::Snapshots;
@@ -56,6 +57,8 @@ pub struct Application {
     pub listening: Arc<Waiting>,
     /// What hosts say that they hold.
     pub confirmations: Confirmations,
+    /// When the writes were made that receipts are asked for.
+    pub recent_writes: RecentWrites,
     /// Places for hosts that were woken.
     pub woken: Semaphore,
     /// Places for those who wait for a receipt.
@@ -146,6 +149,7 @@ impl Application {
             revoked_keys: RevokedKeysList::default(),
             listening: Arc::default(),
             confirmations: Confirmations::default(),
+            recent_writes: RecentWrites::default(),
             woken: Semaphore::new(parts.limits.woken),
             receipts: Semaphore::new(parts.limits.receipts),
             went_back: WentBack::default(),

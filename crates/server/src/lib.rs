@@ -43,6 +43,7 @@ pub mod prefer;
 pub mod program;
 pub mod random;
 pub mod receipts;
+pub mod recent_writes;
 pub mod render;
 pub mod restore;
 pub mod revoked_keys;

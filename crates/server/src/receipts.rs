@@ -27,6 +27,7 @@ use crate::extract::Json;
 use crate::later::{self, Later};
 use crate::limits::{RECEIPT_BATCH, RECEIPT_BATCH_PER_HOST, RECEIPT_POLL};
 use crate::parse;
+use crate::recent_writes::{Heard, Since};
 
 /// The answer to a write that can be waited for.
 #[derive(Debug, Serialize, ToSchema)]
@@ -53,7 +54,7 @@ pub enum Patience {
 pub struct ReceiptWait {
     /// The state of the roster that the write made.
     written: Tag,
-    since: Instant,
+    since: Since,
     until: Instant,
     confirmed: BTreeMap<HostId, ConfirmedHost>,
     /// `None` until the store has said which hosts the write concerns.
@@ -108,18 +109,9 @@ impl Patience {
         outcome: Outcome,
         (action, object): (Action, Object),
     ) -> Answer<Response> {
-        let state = outcome.state();
-        let mut response = Json(parse::written(state)).into_response();
+        let mut response = Json(parse::written(outcome.state())).into_response();
         if let Self::Of(span) = self {
-            let since = Instant::now();
-            let done = match outcome {
-                Outcome::Written(_) => None,
-                Outcome::Unchanged(_) => app.store.read().await?.last_done(action, &object).await?,
-            };
-            let written = Tag {
-                epoch: state.epoch,
-                revision: done.unwrap_or(state.revision),
-            };
+            let (written, since) = made(app, outcome, (action, &object)).await?;
             later::put(
                 &mut response,
                 Later::Receipt(ReceiptWait::new(written, since, span)),
@@ -127,6 +119,30 @@ impl Patience {
         }
         Ok(response)
     }
+}
+
+/// The write that made it so, and when that was.
+async fn made(
+    app: &App,
+    outcome: Outcome,
+    (action, object): (Action, &Object),
+) -> Answer<(Tag, Since)> {
+    let state = outcome.state();
+    let mut written = Tag {
+        epoch: state.epoch,
+        revision: state.revision,
+    };
+    let mut at = app.now();
+    match outcome {
+        Outcome::Written(_) => app.recent_writes.note(written, Instant::now()),
+        Outcome::Unchanged(_) => {
+            let mut reader = app.store.read().await?;
+            let done = reader.last_done(action, object).await?;
+            written.revision = done.unwrap_or(written.revision);
+            at = reader.written_at(written.revision).await?.unwrap_or(at);
+        }
+    }
+    Ok((written, app.recent_writes.since(written, at)))
 }
 
 /// The receipt of a write that was made before.
@@ -137,7 +153,7 @@ pub async fn read(app: &App, revision: Revision, patience: Patience) -> Answer<R
     let mut reader = app.store.read().await?;
     let state = reader.state().await?;
     let not_there = |why| Err(ApiError::refused(ProblemKind::NotFound, why));
-    match reader.written_at(revision).await? {
+    let at = match reader.written_at(revision).await? {
         None => return not_there(format!("there is no change with revision {revision}")),
         // An empty receipt would say that it concerned no host.
         Some(at) if at.saturating_add(RECEIPT_S) < app.now() => {
@@ -145,22 +161,22 @@ pub async fn read(app: &App, revision: Revision, patience: Patience) -> Answer<R
                 "the receipt of revision {revision} is kept no longer"
             ));
         }
-        Some(_) => {}
-    }
+        Some(at) => at,
+    };
     drop(reader);
     let written = Tag {
         epoch: state.epoch,
         revision,
     };
-    let now = Instant::now();
+    let since = app.recent_writes.since(written, at);
     match patience {
         Patience::None => {
-            let wait = ReceiptWait::new(written, now, Duration::ZERO);
+            let wait = ReceiptWait::new(written, since, Duration::ZERO);
             Ok(wait.answer(app).await?.into_response())
         }
         Patience::Of(span) => {
             let mut response = StatusCode::NO_CONTENT.into_response();
-            let wait = ReceiptWait::new(written, now, span);
+            let wait = ReceiptWait::new(written, since, span);
             later::put(&mut response, Later::Receipt(wait));
             Ok(response)
         }
@@ -168,11 +184,11 @@ pub async fn read(app: &App, revision: Revision, patience: Patience) -> Answer<R
 }
 
 impl ReceiptWait {
-    fn new(written: Tag, since: Instant, span: Duration) -> Self {
+    fn new(written: Tag, since: Since, span: Duration) -> Self {
         Self {
             written,
             since,
-            until: since + span,
+            until: Instant::now() + span,
             confirmed: BTreeMap::new(),
             pending: None,
         }
@@ -255,6 +271,11 @@ impl ReceiptWait {
     async fn read(&mut self, app: &App) -> Result<(), StoreError> {
         let mut reader = app.store.read().await?;
         let hosts = reader.receipt(self.written.revision).await?;
+        // The other server's clock is not ours: what it heard meanwhile counts from when it was seen here.
+        let elsewhere = match self.pending {
+            Some(_) => Heard::Meanwhile(Instant::now()),
+            None => Heard::Before,
+        };
         let mut pending = BTreeMap::new();
         for host in hosts {
             if self.confirmed.contains_key(&host.host) {
@@ -265,8 +286,12 @@ impl ReceiptWait {
                 revision: said.revision,
             });
             if host.recorded_at.is_some() || said >= Some(self.written) {
-                // The other server's clock is not ours: it counts from when it was seen here.
-                self.confirm(app, &host, Instant::now());
+                let held = app.confirmations.of(&host.host);
+                let heard = match held.filter(|held| held.tag() >= self.written) {
+                    Some(held) => Heard::Here(held.since),
+                    None => elsewhere,
+                };
+                self.confirm(app, &host, heard);
             } else {
                 pending.insert(host.host.clone(), host);
             }
@@ -289,17 +314,20 @@ impl ReceiptWait {
         });
         self.pending = Some(pending);
         for (host, since) in confirmed {
-            self.confirm(app, &host, since);
+            self.confirm(app, &host, Heard::Here(since));
         }
     }
 
-    fn confirm(&mut self, app: &App, host: &HostReceipt, heard: Instant) {
-        let after = heard.saturating_duration_since(self.since);
+    fn confirm(&mut self, app: &App, host: &HostReceipt, heard: Heard) {
+        // Until it is recorded, the last moment at which the host was answered is near enough.
+        let answered = app.confirmations.of(&host.host).map(|held| held.said.at);
+        let recorded = host.recorded_at.or(answered).unwrap_or_else(|| app.now());
+        let after = self.since.until(recorded, heard);
         let confirmed = ConfirmedHost {
             host: host.host.to_string(),
             name: host.name.to_string(),
             after_ms: u64::try_from(after.as_millis()).unwrap_or(u64::MAX),
-            confirmed_at: host.recorded_at.or_else(|| Some(app.now())),
+            confirmed_at: Some(recorded),
         };
         self.confirmed.insert(host.host.clone(), confirmed);
     }

@@ -8,7 +8,7 @@ mod host;
 pub mod keys;
 
 pub use cli::Cli;
-pub use host::enrol;
+pub use host::{EnrolledHost, enrol};
 
 /// What differs from run to run, and what stands for it in a snapshot.
 pub const FILTERS: [(&str, &str); 11] = [

@@ -20,7 +20,7 @@ use super::{Client, Pages};
 use crate::failure::Result;
 use crate::progress::Progress;
 use crate::target::LoginTarget;
-use crate::wait::{Change, Patience};
+use crate::wait::{Change, Followed, Waiting};
 
 impl Client {
     /// Asks for the public certificate of the CA; needs no token. The answer itself is of no interest: the handshake is.
@@ -67,10 +67,10 @@ impl Client {
         &self,
         name: &UserName,
         body: &ChangeUser,
-        wait: Option<Patience>,
+        waiting: Option<&Waiting>,
     ) -> Result<Change> {
         let path = fill(paths::USER, &[name.as_str()]);
-        self.change(Method::PATCH, &path, body, wait).await
+        self.change(Method::PATCH, &path, body, waiting).await
     }
 
     pub(crate) async fn add_key(&self, user: &UserName, body: &AddKey) -> Result<KeyView> {
@@ -100,10 +100,10 @@ impl Client {
         &self,
         fingerprint: &Fingerprint,
         body: &Revoke,
-        wait: Option<Patience>,
+        waiting: Option<&Waiting>,
     ) -> Result<Change> {
         let path = fill(paths::KEY_REVOKE, &[&fingerprint.to_string()]);
-        self.change(Method::POST, &path, body, wait).await
+        self.change(Method::POST, &path, body, waiting).await
     }
 
     pub(crate) async fn add_group(&self, body: &AddGroup) -> Result<GroupView> {
@@ -179,10 +179,10 @@ impl Client {
         &self,
         name: &GroupName,
         body: &ChangeHostGroup,
-        wait: Option<Patience>,
+        waiting: Option<&Waiting>,
     ) -> Result<Change> {
         let path = fill(paths::HOST_GROUP, &[name.as_str()]);
-        self.change(Method::PATCH, &path, body, wait).await
+        self.change(Method::PATCH, &path, body, waiting).await
     }
 
     pub(crate) async fn remove_host_group(&self, name: &GroupName) -> Result<Written> {
@@ -220,10 +220,10 @@ impl Client {
         &self,
         id: &GrantId,
         body: &Revoke,
-        wait: Option<Patience>,
+        waiting: Option<&Waiting>,
     ) -> Result<Change> {
         let path = fill(paths::GRANT_REVOKE, &[id.as_str()]);
-        self.change(Method::POST, &path, body, wait).await
+        self.change(Method::POST, &path, body, waiting).await
     }
 
     pub(crate) async fn explain(
@@ -245,11 +245,17 @@ impl Client {
     }
 
     /// The receipt of a write; with patience, as it is when that ends or all have confirmed.
-    pub(crate) async fn receipt(&self, revision: u64, wait: Option<Patience>) -> Result<Receipt> {
-        let path = fill(paths::RECEIPT, &[&revision.to_string()]);
-        match wait {
-            None => self.get(&path).await,
-            Some(patience) => self.get_with(&path, &patience.query()).await,
+    pub(crate) async fn receipt(
+        &self,
+        revision: u64,
+        waiting: Option<&Waiting>,
+    ) -> Result<Followed> {
+        match waiting {
+            None => {
+                let path = fill(paths::RECEIPT, &[&revision.to_string()]);
+                self.get::<Receipt>(&path).await.map(Followed::from)
+            }
+            Some(waiting) => self.follow_receipt(revision, waiting).await,
         }
     }
 

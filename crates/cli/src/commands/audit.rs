@@ -18,7 +18,7 @@ use crate::session::Session;
 use crate::span::{When, moment_text};
 use crate::table::Table;
 use crate::text::printable;
-use crate::wait::{WaitArgs, is_confirmed, still_out};
+use crate::wait::{Followed, WaitArgs, is_confirmed, still_out};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum AuditVerb {
@@ -80,9 +80,8 @@ async fn log(args: &LogArgs, session: &Session) -> Result<Report> {
 }
 
 async fn receipt(args: &ReceiptArgs, session: &Session) -> Result<Report> {
-    let wait = args.waiting.wait;
-    let (client, _progress) = session.client_for(wait)?;
-    let receipt = client.receipt(args.revision, wait).await?;
+    let (client, waiting) = session.client_for(args.waiting.wait)?;
+    let Followed { receipt, note } = client.receipt(args.revision, waiting.as_ref()).await?;
     let mut confirmed = Table::list(&["CONFIRMED HOST", "AT"]);
     for host in &receipt.confirmed {
         confirmed.row([host.name.as_str(), &moment_text(host.confirmed_at)]);
@@ -92,7 +91,7 @@ async fn receipt(args: &ReceiptArgs, session: &Session) -> Result<Report> {
         false => confirmed.render(false),
     };
     let tables = still_out(&receipt).into();
-    let report = Report::new(&receipt, People::Receipt(text, tables))?;
+    let report = Report::new(&receipt, People::Receipt(text, tables))?.notes_from(note);
     Ok(match is_confirmed(&receipt) {
         true => report,
         false => report.pending(),

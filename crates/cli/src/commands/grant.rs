@@ -147,8 +147,9 @@ async fn revoke(args: RevokeArgs, session: &Session) -> Result<Report> {
     let body = Revoke {
         reason: args.reason,
     };
-    let wait = args.waiting.wait;
-    let (client, _progress) = session.client_for(wait)?;
-    let change = client.revoke_grant(&args.id, &body, wait).await?;
+    let (client, waiting) = session.client_for(args.waiting.wait)?;
+    let change = client
+        .revoke_grant(&args.id, &body, waiting.as_ref())
+        .await?;
     change.report(&format!("revoked grant {}", args.id))
 }

@@ -187,9 +187,10 @@ async fn set(args: SetArgs, session: &Session) -> Result<Report> {
         freshness,
         end_sessions: args.end_sessions.map(|answer| answer == Answer::Yes),
     };
-    let wait = args.waiting.wait;
-    let (client, _progress) = session.client_for(wait)?;
-    let change = client.change_host_group(&args.name, &body, wait).await?;
+    let (client, waiting) = session.client_for(args.waiting.wait)?;
+    let change = client
+        .change_host_group(&args.name, &body, waiting.as_ref())
+        .await?;
     change.report(&format!("changed host group \"{}\"", args.name))
 }
 

@@ -149,9 +149,10 @@ async fn revoke(args: RevokeArgs, session: &Session) -> Result<Report> {
     let body = Revoke {
         reason: args.reason,
     };
-    let wait = args.waiting.wait;
-    let (client, _progress) = session.client_for(wait)?;
-    let change = client.revoke_key(&args.fingerprint, &body, wait).await?;
+    let (client, waiting) = session.client_for(args.waiting.wait)?;
+    let change = client
+        .revoke_key(&args.fingerprint, &body, waiting.as_ref())
+        .await?;
     change.report(&format!("revoked key {}", args.fingerprint))
 }
 

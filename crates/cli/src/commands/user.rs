@@ -122,8 +122,10 @@ async fn change(
         UserState::Suspended => "suspended",
         UserState::Terminated => "terminated",
     };
-    let (client, _progress) = session.client_for(wait)?;
-    let change = client.change_user(&args.name, &body, wait).await?;
+    let (client, waiting) = session.client_for(wait)?;
+    let change = client
+        .change_user(&args.name, &body, waiting.as_ref())
+        .await?;
     change.report(&format!("{done} user \"{}\"", args.name))
 }
 

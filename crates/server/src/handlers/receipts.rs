@@ -13,8 +13,8 @@ use crate::receipts::{self, Patience};
 
 /// Which hosts have confirmed a write, and when
 ///
-/// It is kept for a week after the write, and empty for a write that took nothing away from any host. With `wait=confirmed`
-/// the milliseconds count from this question.
+/// It is kept for a week after the write, and empty for a write that took nothing away from any host. The milliseconds count
+/// from the write, whenever it is asked for.
 #[utoipa::path(get, path = paths::RECEIPT, tag = "audit",
     params(("revision" = u64, Path, description = "The revision that the write made, as its audit event names it"), WaitQuery),
     responses((status = 200, description = "The receipt", body = Receipt)))]

@@ -311,6 +311,45 @@ async fn who_confirmed_a_write_and_when_can_be_read_later_at_every_server_by_an_
 }
 
 #[tokio::test]
+async fn how_quick_a_host_was_counts_from_the_write_however_often_it_is_asked_for() {
+    let fixture = Fixture::start().await;
+    let key = fixture.let_alice_in(ED25519).await;
+    let host = fixture.enrol("web-1", "web").await;
+    host.poll(None).await;
+    // Ends after a second, which the host took in any case.
+    let waited = revoke(&key, "?wait=confirmed&timeout=1");
+    let first = receipt(&fixture.post(&waited, Value::Null).await);
+    assert_eq!(confirmed(&first), [""; 0]);
+    let held = host.poll(None).await;
+    host.poll(Some(held.etag())).await;
+    let path = paths::fill(paths::RECEIPT, &[&first.revision.to_string()]);
+    let path = format!("{path}?wait=confirmed&timeout=120");
+    for later_s in [0, 3600] {
+        fixture.clock.advance(later_s);
+        let receipt = receipt(&fixture.get(&path).await);
+        let after_ms = receipt.confirmed[0].after_ms;
+        assert!((1000..3_600_000).contains(&after_ms), "{after_ms}");
+    }
+}
+
+#[tokio::test]
+async fn where_nobody_waited_the_clocks_tell_how_quick_a_host_was() {
+    let fixture = Fixture::start().await;
+    let key = fixture.let_alice_in(ED25519).await;
+    let host = fixture.enrol("web-1", "web").await;
+    host.poll(None).await;
+    let written = fixture.post(&revoke(&key, ""), Value::Null).await.json();
+    fixture.clock.advance(600);
+    let held = host.poll(None).await;
+    host.poll(Some(held.etag())).await;
+    let path = paths::fill(paths::RECEIPT, &[&written["revision"].to_string()]);
+    fixture.clock.advance(3600);
+    let after_ms = receipt(&fixture.get(&path).await).confirmed[0].after_ms;
+    assert!((600_000..3_600_000).contains(&after_ms), "{after_ms}");
+    assert_eq!(after_ms % 1000, 0);
+}
+
+#[tokio::test]
 async fn a_receipt_of_no_write_is_empty_and_one_of_the_future_is_not_there() {
     let fixture = Fixture::start().await;
     let revision = fixture.revision().await;

@@ -12,5 +12,7 @@ mod output;
 mod prompt;
 mod receipts;
 mod refusals;
+mod terminal;
 mod tokens;
 mod users;
+mod waiting;
