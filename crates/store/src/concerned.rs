@@ -11,13 +11,11 @@
 //! A verb can't be committed without saying which hosts it concerns.
 
 use keyroster_keys::{AccountName, GroupName, UserName};
-use keyroster_roster::{HostId, Revision, Target};
-use sqlx::FromRow;
+use keyroster_roster::{HostId, Target};
 
 use crate::StoreError;
 use crate::confirmations::RECEIPT_S;
-use crate::db::{Record, Statement, statements, values};
-use crate::read::{Reader, Row};
+use crate::db::{Statement, statements, values};
 use crate::write::WriteTx;
 
 /// The hosts that a write concerns.
@@ -147,7 +145,6 @@ macro_rules! keep_freshness {
 }
 
 statements! {
-    CHANGED = "select id, changed_revision from hosts where changed_revision > $1 order by changed_revision";
     MARK_HOST = mark!("id = $2");
     MARK_HOST_WHOLE = mark_whole!("id = $2");
     MARK_HOST_GROUP = mark!("id in (select m.host from host_group_members m where m.host_group = $2)");
@@ -169,19 +166,6 @@ statements! {
     KEEP_FRESHNESS_OF_HOST = keep_freshness!("h.id = $2");
     KEEP_FRESHNESS_OF_GROUP =
         keep_freshness!("h.id in (select x.host from host_group_members x where x.host_group = $2)");
-}
-
-impl Reader {
-    /// The hosts that writes after this revision concern, each with the newest such write. Removed ones too: the write that
-    /// removed them did concern them.
-    pub async fn changed_hosts(
-        &mut self,
-        after: Revision,
-    ) -> Result<Vec<(HostId, Revision)>, StoreError> {
-        self.tx
-            .all::<ChangedRow>(CHANGED, values![after.as_i64()])
-            .await
-    }
 }
 
 impl WriteTx {
@@ -265,25 +249,5 @@ fn scope_of(target: &Target) -> String {
     match target {
         Target::Host(id) => format!("host/{id}"),
         Target::HostGroup(name) => format!("host-group/{name}"),
-    }
-}
-
-#[derive(FromRow)]
-struct ChangedRow {
-    id: String,
-    changed_revision: i64,
-}
-
-impl Record for ChangedRow {
-    const TABLE: &'static str = "hosts";
-    type Item = (HostId, Revision);
-
-    fn parse(self) -> Result<Self::Item, StoreError> {
-        let row = Row::new(Self::TABLE, &self.id);
-        let revision = row.value(
-            "changed_revision",
-            Revision::try_from(self.changed_revision),
-        )?;
-        Ok((row.value("id", HostId::parse(&self.id))?, revision))
     }
 }

@@ -105,8 +105,7 @@ fn is_on(host: &Host, target: &Target) -> bool {
 
 /// The hosts that writes after this revision marked.
 async fn marked(fixture: &Fixture, after: Revision) -> BTreeSet<HostId> {
-    let mut reader = fixture.store.read().await.unwrap();
-    let changed = reader.changed_hosts(after).await.unwrap();
+    let changed = fixture.changed_hosts(after).await;
     changed.into_iter().map(|(host, _)| host).collect()
 }
 
@@ -332,7 +331,7 @@ on_both! {
         }
     }
 
-    async fn hosts_that_changed_come_in_order_of_their_newest_write(fixture: Fixture) {
+    async fn hosts_that_changed_are_told_with_their_newest_write(fixture: Fixture) {
         fixture.add_person("alice").await;
         fixture.add_host_group("web").await;
         for number in 1..=3 {
@@ -343,10 +342,9 @@ on_both! {
         let third = fixture.state().await.revision;
         fixture.add_grant(2, for_user("alice"), on_host(1)).await;
         let first = fixture.state().await.revision;
-        let mut reader = fixture.store.read().await.unwrap();
-        let changed = reader.changed_hosts(before).await.unwrap();
+        let changed = fixture.changed_hosts(before).await;
         assert_eq!(changed, [(host_id(3), third), (host_id(1), first)]);
-        assert_eq!(reader.changed_hosts(first).await.unwrap(), []);
+        assert_eq!(fixture.changed_hosts(first).await, []);
     }
 }
 

@@ -1,6 +1,6 @@
 //! A store in a database of the test's own, and a hand that reaches behind it.
 
-use keyroster_roster::{Actor, AuditEvent, Timestamp};
+use keyroster_roster::{Actor, AuditEvent, HostId, Revision, Timestamp};
 use keyroster_store::{
     Action, AuditVerdict, Damage, Journal, JournalRecord, Limit, Location, RestoreMode, Restored,
     RosterState, Store, Told, Writer,
@@ -123,6 +123,17 @@ impl Fixture {
 
     pub async fn state(&self) -> RosterState {
         self.store.state().await.unwrap()
+    }
+
+    /// The hosts that writes after this revision concern, each with the newest such write and in its order: as the key server finds
+    /// whom to wake.
+    pub async fn changed_hosts(&self, after: Revision) -> Vec<(HostId, Revision)> {
+        let mut reader = self.store.read().await.unwrap();
+        let standings = reader.standings(Some(after)).await.unwrap();
+        let changed = standings.into_iter().filter(|host| host.changed > after);
+        let mut changed: Vec<_> = changed.map(|host| (host.id, host.changed)).collect();
+        changed.sort_by_key(|(_, revision)| *revision);
+        changed
     }
 
     pub async fn events(&self) -> Vec<AuditEvent> {

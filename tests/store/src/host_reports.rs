@@ -50,8 +50,7 @@ on_both! {
         let detail = format!(r#"{{"account":"root","host_time":"{}","report":"{}"}}"#, report(1).at, report(1).id);
         assert_eq!(used.detail, detail);
         assert!(matches!(fixture.verdict().await, AuditVerdict::Intact(_)));
-        let mut reader = fixture.store.read().await.unwrap();
-        assert_eq!(reader.changed_hosts(before.revision).await.unwrap(), []);
+        assert_eq!(fixture.changed_hosts(before.revision).await, []);
     }
 
     async fn a_report_that_comes_again_is_the_one_that_is_known(fixture: Fixture) {

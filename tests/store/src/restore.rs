@@ -276,7 +276,7 @@ on_both! {
         fixture.add_host(1, "web").await;
         let before = fixture.state().await;
         fixture.restore().await;
-        let changed = fixture.store.read().await.unwrap().changed_hosts(before.revision).await.unwrap();
+        let changed = fixture.changed_hosts(before.revision).await;
         assert_eq!(changed, [(host_id(1), fixture.state().await.revision)]);
     }
 }
