@@ -128,6 +128,7 @@ async fn the_routes_without_a_token_are_few_and_known() {
         "GET /v1/openapi.json",
         "POST /v1/enroll",
         "POST /v1/host/certificate",
+        "POST /v1/host/reports",
     ];
     assert_eq!(open, expected);
 }
