@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::break_glass::args::BreakGlassArgs;
+use crate::doctor::args::DoctorArgs;
 
 /// Keeps this host's snapshot of the roster and answers logins from it.
 #[derive(Debug, Parser)]
@@ -28,6 +29,8 @@ pub enum Verb {
     BreakGlass(BreakGlassArgs),
     /// Say how the host agent is
     Status(StatusArgs),
+    /// Say what is wrong on this host, why it matters, and what mends it
+    Doctor(DoctorArgs),
 }
 
 /// What every verb takes.

@@ -71,7 +71,13 @@ impl Lifetime {
     #[must_use]
     pub fn of_pem(pem: &str) -> Option<Self> {
         let certificates = keyroster_edge::certificates_from_pem(pem.as_bytes()).ok()?;
-        let (_, parsed) = x509_parser::parse_x509_certificate(certificates.first()?).ok()?;
+        Self::of_der(certificates.first()?)
+    }
+
+    /// That of a certificate as it travels; none when it is none.
+    #[must_use]
+    pub fn of_der(der: &[u8]) -> Option<Self> {
+        let (_, parsed) = x509_parser::parse_x509_certificate(der).ok()?;
         let validity = parsed.validity();
         Some(Self {
             from_s: validity.not_before.timestamp(),

@@ -15,6 +15,7 @@ pub mod clock;
 pub mod config;
 pub mod core;
 pub mod daemon;
+pub mod doctor;
 pub mod enroll;
 pub mod error;
 pub mod exit;

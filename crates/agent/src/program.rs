@@ -20,7 +20,7 @@ use crate::error::AgentError;
 use crate::shared::Health;
 use crate::state::{Credential, StateDir, memory};
 use crate::status::{self, Report};
-use crate::{break_glass, daemon, exit, lookup_once};
+use crate::{break_glass, daemon, doctor, exit, lookup_once};
 
 /// Runs what the command line says.
 #[must_use]
@@ -51,6 +51,7 @@ pub fn main() -> ExitCode {
         }
         Verb::BreakGlass(args) => break_glass::verbs::run(&args),
         Verb::Status(args) => status(&args),
+        Verb::Doctor(args) => return ExitCode::from(doctor::main(&args)),
     };
     match done {
         Ok(()) => ExitCode::from(exit::OK),

@@ -14,6 +14,7 @@ mod error;
 pub mod log;
 mod pem;
 mod pin;
+mod probe;
 pub mod server;
 mod tls;
 
@@ -29,6 +30,7 @@ pub use crypto::install_provider;
 pub use error::{ClientError, FetchError, TlsError, Transport};
 pub use pem::{certificate_from_pem, certificates_from_pem, private_key_from_pem};
 pub use pin::{CaPin, PinError};
+pub use probe::probe;
 pub use reqwest::RequestBuilder;
 pub use server::{Drained, PeerAddr, PeerCertificate, ServerLimits, listen, serve};
 pub use tls::{CertificateHandle, server_config};

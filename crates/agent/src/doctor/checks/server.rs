@@ -1,0 +1,83 @@
+//! Whether the key server can be reached, and is the one that it should be.
+
+use crate::doctor::facts::Seen;
+use crate::doctor::facts::server::ServerFacts;
+use crate::doctor::finding::{Finding, rules};
+
+rules! {
+    NAME = Warning "server-name": "the key server's name does not resolve",
+        "no change reaches this host, and after `grace` nobody gets in by keyroster",
+        "getent hosts NAME; look at /etc/resolv.conf, or put the name into /etc/hosts";
+    HANDSHAKE = Warning "server-tls": "no TLS connection to the key server comes about",
+        "no change reaches this host, and after `grace` nobody gets in by keyroster",
+        "look at the firewall, at the clock, and whether another server answers at that address";
+}
+
+/// The verdicts.
+#[must_use]
+pub fn check(server: &Seen<ServerFacts>) -> Vec<Finding> {
+    let facts = match server {
+        Ok(facts) => facts,
+        Err(unseen) => return vec![Finding::unseen(&HANDSHAKE, &unseen.0)],
+    };
+    let ServerFacts { host, port, .. } = facts;
+    let name = match &facts.addresses {
+        Ok(addresses) => Finding::holds(
+            &NAME,
+            format!("\"{host}\" has {} addresses", addresses.len()),
+        ),
+        Err(why) => Finding::broken(&NAME, format!("\"{host}\": {why}"))
+            .mended_by(format!("getent ahosts {host}")),
+    };
+    let shown = match (&facts.certificate_until_s, &facts.addresses) {
+        (Ok(_), _) => Some(Finding::holds(
+            &HANDSHAKE,
+            format!("\"{host}\" port {port} shows a certificate of our CA's"),
+        )),
+        (Err(why), Ok(_)) => Some(Finding::broken(
+            &HANDSHAKE,
+            format!("\"{host}\" port {port}: {why}"),
+        )),
+        // One finding for one fault.
+        (Err(_), Err(_)) => None,
+    };
+    [Some(name), shown].into_iter().flatten().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::doctor::checks::testing::{broken, unseen};
+    use crate::doctor::facts::Unseen;
+
+    fn ids(
+        addresses: Result<Vec<std::net::IpAddr>, String>,
+        certificate: Result<i64, String>,
+    ) -> Vec<&'static str> {
+        broken(&check(&Ok(ServerFacts {
+            host: "keys.example.org".to_owned(),
+            port: 8443,
+            addresses,
+            certificate_until_s: certificate,
+        })))
+    }
+
+    #[test]
+    fn each_step_on_the_way_has_its_finding() {
+        let address = || Ok(vec!["192.0.2.1".parse().unwrap()]);
+        assert_eq!(ids(address(), Ok(0)), [""; 0]);
+        assert_eq!(ids(address(), Err("expired".to_owned())), ["server-tls"]);
+        assert_eq!(
+            ids(Err("no such name".to_owned()), Err("no name".to_owned())),
+            ["server-name"]
+        );
+    }
+
+    #[test]
+    fn a_credential_that_may_not_be_read_is_no_verdict() {
+        assert_eq!(
+            unseen(&check(&Err(Unseen::because("not root")))),
+            ["server-tls"]
+        );
+    }
+}

@@ -1,0 +1,67 @@
+//! Whether there is an sshd whose word can be had.
+
+use crate::doctor::facts::sshd::SshdFacts;
+use crate::doctor::finding::{Finding, rules};
+
+rules! {
+    SSHD_BROKEN = Error "sshd-broken": "`sshd -t` refuses the configuration",
+        "sshd does not come back after a restart or a reload, and nothing else here can be told",
+        "mend the line that is named, then `sshd -t`";
+    SSHD_AWAY = Warning "sshd-away": "no sshd listens with this configuration",
+        "nobody can log in; what `-o` on its command line sets can't be seen either",
+        "systemctl start ssh, or name the configuration with --sshd-config";
+    SSHD_OLD = Warning "sshd-old": "OpenSSH is older than 8.4",
+        "keyroster is tried with 8.4 and later: the time zone of ends, the order of sources and the padding of answers differ before",
+        "upgrade openssh-server";
+}
+
+/// The verdicts.
+#[must_use]
+pub fn check(facts: &SshdFacts) -> Vec<Finding> {
+    let config = facts.config.display();
+    let broken = facts.broken.as_ref().map(|why| format!("sshd -t: {why}"));
+    let away = format!("no sshd listens with \"{config}\"");
+    let old = format!(
+        "\"{}\" is OpenSSH {}",
+        facts.program.display(),
+        facts.version
+    );
+    vec![
+        Finding::judge(&SSHD_BROKEN, broken, &format!("sshd can read \"{config}\""))
+            .mended_by(format!("sshd -t -f {config}")),
+        Finding::judge(
+            &SSHD_AWAY,
+            (!facts.listens).then_some(away),
+            &format!("an sshd listens with \"{config}\""),
+        ),
+        Finding::judge(
+            &SSHD_OLD,
+            (facts.version < OLDEST).then(|| old.clone()),
+            &old,
+        ),
+    ]
+}
+
+const OLDEST: keyroster_sshd::Version = keyroster_sshd::Version::new(8, 4);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::doctor::checks::testing::{SSHD, broken, sshd};
+
+    #[test]
+    fn an_sshd_that_listens_with_a_sound_configuration_is_fine() {
+        assert_eq!(broken(&check(&sshd(&[], SSHD))), [""; 0]);
+    }
+
+    #[test]
+    fn a_broken_configuration_a_missing_sshd_and_an_old_one_are_told() {
+        let mut facts = sshd(&[], SSHD);
+        facts.broken = Some("line 3: Bad configuration option".to_owned());
+        facts.listens = false;
+        facts.version = keyroster_sshd::Version::new(8, 2);
+        let findings = check(&facts);
+        assert_eq!(broken(&findings), ["sshd-broken", "sshd-away", "sshd-old"]);
+        assert!(findings[0].what.contains("line 3"));
+    }
+}

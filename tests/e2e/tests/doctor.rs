@@ -1,0 +1,285 @@
+//! `keyroster-agent doctor` on a host with a real sshd: what is broken on purpose is found, with the line that is to blame.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "helpers of tests fail by panicking"
+)]
+
+use std::os::unix::fs::PermissionsExt as _;
+
+use keyroster_e2e::Host;
+use keyroster_testkit::{Account, KeyServer, Program, RootDir, SshKey, until};
+use serde_json::Value;
+
+#[test]
+fn a_sound_host_has_no_error_but_that_nobody_gets_in_without_keyroster() {
+    let server = server();
+    let host = start(&server, "");
+    let said = doctor(&host, &[]);
+    assert_eq!(errors(&said), ["no-way-in"], "{said:#}");
+    assert_eq!(said["exit_code"], 2);
+    break_glass(&host, &server.1);
+    let said = doctor(&host, &[]);
+    assert_eq!(errors(&said), [""; 0], "{said:#}");
+    assert_eq!(severity(&said, "command-foreign"), "ok");
+    assert_eq!(severity(&said, "lookup-fails"), "ok");
+    assert_eq!(severity(&said, "server-tls"), "ok");
+}
+
+#[test]
+fn a_drop_in_that_comes_first_and_a_block_that_unsets_are_found_with_their_lines() {
+    let server = server();
+    let foreign = "AuthorizedKeysCommand /bin/false %u\nAuthorizedKeysCommandUser nobody\n";
+    let host = start(&server, foreign);
+    let said = doctor(&host, &[]);
+    let what = what(&said, "command-foreign");
+    assert!(
+        what.contains("00-test-0.conf:1") && what.contains(ACCOUNT),
+        "{what}"
+    );
+    drop(host);
+    let unset = format!("Match User {ACCOUNT}\nAuthorizedKeysCommand none\n");
+    let host = start(&server, &unset);
+    let said = doctor(&host, &[]);
+    let what = crate::what(&said, "command-unset");
+    assert!(
+        what.contains("00-test-0.conf:2") && what.contains(ACCOUNT) && !what.contains("root"),
+        "{what}"
+    );
+}
+
+#[test]
+fn a_principals_command_behind_the_key_command_is_dropped_or_kept_as_the_release_has_it() {
+    let server = server();
+    let host = start(&server, "");
+    let drop_in = host.sshd().dir().join("sshd_config.d/50-principals.conf");
+    std::fs::write(
+        &drop_in,
+        "AuthorizedPrincipalsCommand /bin/true %u\nAuthorizedPrincipalsCommandUser nobody\n",
+    )
+    .unwrap();
+    let said = doctor(&host, &[]);
+    let version = keyroster_testkit::openssh_version().unwrap();
+    if ((8, 7)..=(9, 3)).contains(&version) {
+        let what = what(&said, "principals-dropped");
+        assert!(what.contains("50-principals.conf:1"), "{what}");
+    } else {
+        assert_eq!(severity(&said, "principals-dropped"), "ok");
+    }
+}
+
+#[test]
+fn a_program_that_others_can_change_and_settings_too_are_found() {
+    let server = server();
+    let host = start(&server, "");
+    let chmod = |name: &str, mode| {
+        let path = host.dir().join(name);
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+    };
+    chmod("keyroster-lookup", 0o775);
+    chmod("lookup.conf", 0o666);
+    let said = doctor(&host, &[]);
+    assert!(what(&said, "lookup-owner").contains("keyroster-lookup"));
+    assert!(what(&said, "settings-owner").contains("lookup.conf"));
+    assert_eq!(
+        severity(&said, "lookup-fails"),
+        "error",
+        "it refuses its settings"
+    );
+    let mend = finding(&said, "settings-owner")["mend"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    assert!(mend.starts_with("chmod go-w /"), "{mend}");
+}
+
+#[test]
+fn a_dead_host_agent_is_found_and_so_is_one_that_was_stopped_with_its_socket_open() {
+    let server = server();
+    let mut host = start(&server, "");
+    host.agent().unwrap().freeze().unwrap();
+    let said = doctor(&host, &[]);
+    assert_eq!(severity(&said, "agent-silent"), "error");
+    assert_eq!(severity(&said, "lookup-fails"), "error");
+    host.agent().unwrap().thaw().unwrap();
+    host.kill_agent().unwrap();
+    let said = doctor(&host, &[]);
+    assert_eq!(severity(&said, "socket-missing"), "error");
+}
+
+#[test]
+fn a_snapshot_that_grows_old_and_a_key_server_that_is_gone_are_found() {
+    let server = server_with(&["--max-staleness", "1s"]);
+    let host = start(&server, "");
+    drop(server);
+    let found = until("the snapshot to grow old", LIMIT, || {
+        let said = doctor(&host, &[]);
+        Ok((severity(&said, "snapshot-stale") == "warning").then_some(said))
+    });
+    let said = found.unwrap();
+    assert_eq!(severity(&said, "server-tls"), "warning");
+    assert_eq!(severity(&said, "agent-trouble"), "warning");
+}
+
+#[test]
+fn a_snapshot_that_was_changed_on_the_disk_is_not_believed() {
+    let server = server();
+    let mut host = start(&server, "");
+    host.kill_agent().unwrap();
+    let path = host.dir().join("state/snapshot");
+    let text = std::fs::read_to_string(&path).unwrap();
+    std::fs::write(&path, text.replace(ACCOUNT, "keyroster-t2")).unwrap();
+    let said = doctor(&host, &[]);
+    assert_eq!(severity(&said, "snapshot-doubted"), "error");
+    assert_eq!(severity(&said, "snapshot-past"), "error");
+}
+
+#[test]
+fn whoever_is_not_root_is_told_what_could_not_be_seen() {
+    let server = server();
+    let host = start(&server, "");
+    let account = Account::login(ACCOUNT).unwrap();
+    let done = command(&host, &[]).user(&account).finish().unwrap();
+    let said: Value = serde_json::from_str(&done.stdout).unwrap();
+    assert_eq!(finding(&said, "snapshot-doubted")["seen"], false);
+    assert_ne!(done.code(), Some(0));
+}
+
+#[test]
+fn the_benchmark_is_looked_at_when_it_is_asked_for() {
+    let server = server();
+    let host = start(&server, "");
+    let has = |said: &Value| ids(said).iter().any(|id| id.starts_with("cis-"));
+    assert!(!has(&doctor(&host, &[])));
+    let said = doctor(&host, &["--benchmark", "cis"]);
+    assert!(has(&said));
+    assert_eq!(
+        severity(&said, "cis-max-startups"),
+        "warning",
+        "the fixture has 100"
+    );
+}
+
+#[test]
+fn people_get_problems_first_with_the_command_that_mends_them() {
+    let server = server();
+    let host = start(&server, "");
+    let done = command(&host, &[]).finish().unwrap();
+    assert!(serde_json::from_str::<Value>(&done.stdout).is_ok());
+    let done = plain(&host).finish().unwrap();
+    assert_eq!(done.code(), Some(2), "{}", done.stdout);
+    assert!(
+        done.stdout.starts_with("error   break-glass: "),
+        "{}",
+        done.stdout
+    );
+    assert!(done.stdout.contains("\n        mend: "), "{}", done.stdout);
+}
+
+/// A key server with a grant for the account, and what its key lies in.
+fn server() -> (KeyServer, RootDir) {
+    server_with(&[])
+}
+
+fn server_with(bounds: &[&str]) -> (KeyServer, RootDir) {
+    Account::login(ACCOUNT).unwrap();
+    let server = KeyServer::start().unwrap();
+    let dir = RootDir::new().unwrap();
+    let key = SshKey::ed25519(dir.path(), "alice").unwrap();
+    server
+        .add_user_with_key("alice", &key.public_path())
+        .unwrap();
+    server
+        .admin(&[&["host-group", "add", "web"], bounds].concat())
+        .unwrap();
+    let who = ["grant", "add", "--user", "alice", "--account", ACCOUNT];
+    server
+        .admin(&[who.as_slice(), &["--host-group", "web"]].concat())
+        .unwrap();
+    (server, dir)
+}
+
+/// A host that was told of the grant.
+fn start(server: &(KeyServer, RootDir), sshd: &str) -> Host {
+    let host = Host::builder(&server.0, "web-1", "web")
+        .sshd(sshd)
+        .start()
+        .unwrap();
+    let path = host.dir().join("agent.toml");
+    let settings = std::fs::read_to_string(path).unwrap();
+    let ways_in = host.dir().join("break-glass");
+    std::fs::create_dir(&ways_in).unwrap();
+    let settings = format!("{settings}break-glass-dir = \"{}\"\n", ways_in.display());
+    std::fs::write(host.dir().join(SETTINGS), settings).unwrap();
+    until("the host to hold the snapshot", LIMIT, || {
+        let status = host.status()?.stdout;
+        Ok(status.contains("\"accounts\":1").then_some(()))
+    })
+    .unwrap();
+    host
+}
+
+/// Gives root a break-glass file that sshd would read.
+fn break_glass(host: &Host, keys: &RootDir) {
+    let directory = host.dir().join("break-glass");
+    std::fs::copy(keys.path().join("alice.pub"), directory.join("root")).unwrap();
+    let drop_in = host.sshd().dir().join("sshd_config.d/00-break-glass.conf");
+    let line = format!("AuthorizedKeysFile {}/%u\n", directory.display());
+    std::fs::write(drop_in, line).unwrap();
+}
+
+fn plain(host: &Host) -> Program {
+    Program::at(&host.dir().join("keyroster-agent"))
+        .args(["doctor", "--config"])
+        .arg(host.dir().join(SETTINGS))
+        .arg("--sshd-config")
+        .arg(host.sshd().dir().join("sshd_config"))
+}
+
+fn command(host: &Host, more: &[&str]) -> Program {
+    plain(host).arg("--json").args(more)
+}
+
+fn doctor(host: &Host, more: &[&str]) -> Value {
+    let done = command(host, more).finish().unwrap();
+    let said: Value = serde_json::from_str(&done.stdout).unwrap();
+    assert_eq!(said["exit_code"].as_i64(), done.code().map(i64::from));
+    said
+}
+
+fn finding<'a>(said: &'a Value, id: &str) -> &'a Value {
+    let findings = said["findings"].as_array().unwrap();
+    let rank = |it: &&Value| {
+        ["ok", "note", "warning", "error"]
+            .iter()
+            .position(|word| it["severity"] == *word)
+    };
+    let these = findings.iter().filter(|it| it["id"] == id);
+    these.max_by_key(rank).unwrap_or(&Value::Null)
+}
+
+fn severity<'a>(said: &'a Value, id: &str) -> &'a str {
+    finding(said, id)["severity"].as_str().unwrap_or("none")
+}
+
+fn what(said: &Value, id: &str) -> String {
+    let finding = finding(said, id);
+    assert_ne!(finding["severity"], "ok", "{said:#}");
+    finding["what"].as_str().unwrap().to_owned()
+}
+
+fn ids(said: &Value) -> Vec<&str> {
+    let findings = said["findings"].as_array().unwrap();
+    findings.iter().filter_map(|it| it["id"].as_str()).collect()
+}
+
+fn errors(said: &Value) -> Vec<&str> {
+    let findings = said["findings"].as_array().unwrap();
+    let errors = findings.iter().filter(|it| it["severity"] == "error");
+    errors.filter_map(|it| it["id"].as_str()).collect()
+}
+
+const LIMIT: std::time::Duration = std::time::Duration::from_secs(30);
+const ACCOUNT: &str = "keyroster-t1";
+const SETTINGS: &str = "doctor.toml";
