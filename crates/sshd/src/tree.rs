@@ -145,6 +145,14 @@ impl Tree {
     }
 }
 
+impl Setting {
+    /// The words of the value without quotes, up to a comment. Commands have none: sshd takes their whole line.
+    #[must_use]
+    pub fn words(&self) -> Vec<String> {
+        line::words(&self.value)
+    }
+}
+
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -6,10 +6,12 @@
     reason = "helpers of tests fail by panicking"
 )]
 
+use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
 
 use keyroster_e2e::Host;
-use keyroster_testkit::{Account, KeyServer, Program, RootDir, SshKey, until};
+use keyroster_testkit::{Account, KeyServer, Program, RootDir, SshKey, free_port, until};
 use serde_json::Value;
 
 #[test]
@@ -28,7 +30,7 @@ fn a_sound_host_has_no_error_but_that_nobody_gets_in_without_keyroster() {
 }
 
 #[test]
-fn a_drop_in_that_comes_first_and_a_block_that_unsets_are_found_with_their_lines() {
+fn a_drop_in_that_comes_first_is_found_with_its_line() {
     let server = server();
     let foreign = "AuthorizedKeysCommand /bin/false %u\nAuthorizedKeysCommandUser nobody\n";
     let host = start(&server, foreign);
@@ -38,15 +40,74 @@ fn a_drop_in_that_comes_first_and_a_block_that_unsets_are_found_with_their_lines
         what.contains("00-test-0.conf:1") && what.contains(ACCOUNT),
         "{what}"
     );
-    drop(host);
+}
+
+#[test]
+fn a_block_that_takes_the_command_away_is_found_with_its_line_and_for_its_account_only() {
+    let server = server();
     let unset = format!("Match User {ACCOUNT}\nAuthorizedKeysCommand none\n");
     let host = start(&server, &unset);
     let said = doctor(&host, &[]);
-    let what = crate::what(&said, "command-unset");
+    let what = what(&said, "command-unset");
     assert!(
         what.contains("00-test-0.conf:2") && what.contains(ACCOUNT) && !what.contains("root"),
         "{what}"
     );
+}
+
+#[test]
+fn an_option_of_the_command_line_that_beats_the_files_is_found() {
+    let server = server();
+    let host = start(&server, "");
+    let config = host.sshd().dir().join("second_config");
+    std::fs::copy(host.sshd().dir().join("sshd_config"), &config).unwrap();
+    let port = free_port().unwrap();
+    let sshd = Program::at(Path::new("/usr/sbin/sshd"))
+        .args(["-D", "-p", &port.to_string(), "-f"])
+        .arg(&config)
+        .args(["-o", "AuthorizedKeysCommand=/bin/false --user=%u"]);
+    let _sshd = sshd.spawn().unwrap();
+    until("sshd to take connections", LIMIT, || {
+        Ok(TcpStream::connect(("127.0.0.1", port)).ok().map(drop))
+    })
+    .unwrap();
+    let command = Program::at(&host.dir().join("keyroster-agent"))
+        .args(["doctor", "--json", "--config"])
+        .arg(host.dir().join(SETTINGS))
+        .arg("--sshd-config")
+        .arg(&config);
+    let said: Value = serde_json::from_str(&command.finish().unwrap().stdout).unwrap();
+    let what = what(&said, "command-foreign");
+    assert!(what.contains("-o on sshd's command line"), "{what}");
+    assert_eq!(severity(&said, "command-line-option"), "warning");
+    assert_eq!(severity(&said, "tree-disagrees"), "ok");
+}
+
+#[test]
+fn what_can_be_mended_without_judgement_is_shown_and_mended_when_somebody_agrees() {
+    let server = server();
+    let host = start(&server, "");
+    let settings = host.dir().join("lookup.conf");
+    let ways_in = host.dir().join("break-glass");
+    std::fs::set_permissions(&settings, std::fs::Permissions::from_mode(0o666)).unwrap();
+    std::fs::remove_dir(&ways_in).unwrap();
+    let mode = || settings.metadata().unwrap().permissions().mode() & 0o777;
+    let shown = plain(&host).arg("--fix").finish().unwrap();
+    assert!(
+        shown.stderr.contains("- 0666 ") && shown.stderr.contains("+ 0644 "),
+        "{}",
+        shown.stderr
+    );
+    assert!(
+        shown.stderr.contains("nothing was changed"),
+        "{}",
+        shown.stderr
+    );
+    assert_eq!((mode(), ways_in.exists()), (0o666, false));
+    plain(&host).args(["--fix", "--yes"]).finish().unwrap();
+    assert_eq!((mode(), ways_in.is_dir()), (0o644, true));
+    let said = doctor(&host, &[]);
+    assert_eq!(severity(&said, "settings-owner"), "ok");
 }
 
 #[test]

@@ -33,6 +33,9 @@ pub struct DoctorArgs {
     /// What sshd reads
     #[arg(long, value_name = "FILE", default_value = keyroster_sshd::DEFAULT_CONFIG)]
     pub sshd_config: PathBuf,
+    /// Where `enable` keeps its records
+    #[arg(long, value_name = "DIR", default_value = "/var/lib/keyroster")]
+    pub state: PathBuf,
 }
 
 /// A benchmark.

@@ -8,6 +8,7 @@ pub mod break_glass;
 pub mod files;
 pub mod kernel;
 pub mod lookup;
+pub mod pending;
 pub mod server;
 pub mod sshd;
 pub mod system;

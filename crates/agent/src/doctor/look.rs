@@ -7,8 +7,8 @@ use crate::doctor::args::{Benchmark, DoctorArgs};
 use crate::doctor::checks::command::Command;
 use crate::doctor::checks::{
     self, accounts, apparmor, authentication, break_glass, certificates, cis, clock, command,
-    key_files, limits, lookup, paths, places, principals, revoked_keys, run_as, selinux, server,
-    sessions, settings, snapshot, socket, units,
+    key_files, limits, lookup, paths, pending, places, principals, revoked_keys, run_as, selinux,
+    server, sessions, settings, snapshot, socket, units,
 };
 use crate::doctor::facts::agent::DiskFacts;
 use crate::doctor::facts::lookup::{DEFAULT as LOOKUP_CONF, Settings};
@@ -37,6 +37,10 @@ pub fn at_everything(args: &DoctorArgs) -> Report {
     report.add("files", [settings::check(loaded.as_ref().map(drop))]);
     let host = Host::look(args, loaded.unwrap_or_default());
     host.sshd(&mut report);
+    report.add(
+        "sshd",
+        [pending::check(&facts::pending::gather(&args.state))],
+    );
     host.files(&mut report);
     host.agent(&mut report);
     host.system(&mut report);

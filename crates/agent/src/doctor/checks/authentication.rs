@@ -16,6 +16,9 @@ rules! {
     PASSWORDS = Warning "passwords": "passwords let people in",
         "no revocation of a key ends a password, and passwords can be guessed",
         "PasswordAuthentication no and KbdInteractiveAuthentication no, once every account that needs it has a key";
+    EXPOSE = Note "expose-auth-info": "ExposeAuthInfo is on",
+        "each session finds in a file with which key it was opened; others in the same account can read that file",
+        "ExposeAuthInfo no, unless something reads it; keyroster does not";
     PAM_OFF = Note "use-pam-off": "UsePAM is off",
         "expired accounts, limits and sessions' ends are PAM's: docs/sessions.md needs it",
         "UsePAM yes";
@@ -54,6 +57,9 @@ pub fn check(facts: &SshdFacts) -> Vec<Finding> {
         of(facts, &METHODS, "AuthenticationMethods", &keyless),
         of(facts, &STRICT_MODES, "StrictModes", &off("StrictModes")),
         of(facts, &PASSWORDS, "PasswordAuthentication", &password),
+        of(facts, &EXPOSE, "ExposeAuthInfo", &|asked: &Asked| {
+            asked.effective.is_on("ExposeAuthInfo")
+        }),
         of(facts, &PAM_OFF, "UsePAM", &off("UsePAM")),
     ]
 }
@@ -118,6 +124,7 @@ mod tests {
             ),
             ("strictmodes no\n", "strict-modes"),
             ("usepam no\n", "use-pam-off"),
+            ("exposeauthinfo yes\n", "expose-auth-info"),
             (
                 "passwordauthentication yes\nauthenticationmethods any\n",
                 "passwords",

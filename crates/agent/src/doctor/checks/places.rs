@@ -1,5 +1,7 @@
 //! The files of the configuration: what they hold besides, and whether what they say is what sshd does.
 
+use keyroster_sshd::tree::Setting;
+
 use crate::doctor::checks::command::Command;
 use crate::doctor::facts::sshd::{Asked, SshdFacts};
 use crate::doctor::finding::{Finding, rules};
@@ -90,13 +92,13 @@ fn disagreements(facts: &SshdFacts) -> Vec<Finding> {
         let differs = |asked: &&Asked| {
             let written = facts
                 .winner(keyword, &asked.login)
-                .map(|it| words(&it.value));
+                .map(|it| written(it, keyword));
             let said = asked
                 .effective
                 .first(keyword)
-                .map(words)
+                .map(split)
                 .unwrap_or_default();
-            written.is_some_and(|written| written != said)
+            written.is_some_and(|written| !same(&written, &said))
         };
         if let Some(asked) = facts.logins.iter().find(differs) {
             let place = facts.place(keyword, &asked.login);
@@ -128,12 +130,26 @@ fn or_holds(
     }
 }
 
-/// Words without the quotes that sshd takes away.
-fn words(value: &str) -> Vec<String> {
-    value
-        .split_ascii_whitespace()
-        .map(|word| word.trim_matches('"').to_owned())
-        .collect()
+/// What stands in the file, in the words in which sshd reports it.
+fn written(setting: &Setting, keyword: &str) -> Vec<String> {
+    if keyword == COMMAND {
+        split(&setting.value)
+    } else {
+        setting.words()
+    }
+}
+
+fn split(value: &str) -> Vec<String> {
+    value.split_ascii_whitespace().map(str::to_owned).collect()
+}
+
+/// `yes` and `none` know no case, and nothing else that is compared differs by it alone.
+fn same(one: &[String], other: &[String]) -> bool {
+    one.len() == other.len()
+        && one
+            .iter()
+            .zip(other)
+            .all(|(one, other)| one.eq_ignore_ascii_case(other))
 }
 
 /// Arguments may be anybody's secret; the program is not.
@@ -209,6 +225,15 @@ mod tests {
         let findings = check(&sshd(&[("deploy", "/somebody/else")], &with_user("")));
         assert_eq!(broken(&findings), ["tree-disagrees"]);
         assert!(what_of(&findings, "tree-disagrees").contains("sshd_config:2"));
+    }
+
+    #[test]
+    fn quotes_comments_and_case_are_no_difference() {
+        let text =
+            "AuthorizedKeysCommandUser \"keyroster-lookup\" # ours\nPubkeyAuthentication YES\n";
+        let said = "authorizedkeyscommanduser keyroster-lookup\npubkeyauthentication yes\n";
+        let facts = crate::doctor::checks::testing::asked(&[("deploy", said)], text);
+        assert_eq!(broken(&check(&facts)), [""; 0]);
     }
 
     #[test]

@@ -10,6 +10,9 @@ rules! {
     SSHD_AWAY = Warning "sshd-away": "no sshd listens with this configuration",
         "nobody can log in; what `-o` on its command line sets can't be seen either",
         "systemctl start ssh, or name the configuration with --sshd-config";
+    LOGINS_MANY = Note "logins-many": "there are more granted accounts than sshd was asked about",
+        "what is said about sshd is about root, the first accounts, and those that `Match` blocks name",
+        "sshd -T -C user=NAME,host=HOST,addr=ADDRESS for one that matters";
     SSHD_OLD = Warning "sshd-old": "OpenSSH is older than 8.4",
         "keyroster is tried with 8.4 and later: the time zone of ends, the order of sources and the padding of answers differ before",
         "upgrade openssh-server";
@@ -26,7 +29,18 @@ pub fn check(facts: &SshdFacts) -> Vec<Finding> {
         facts.program.display(),
         facts.version
     );
+    let many = (facts.unasked > 0).then(|| {
+        format!(
+            "sshd was not asked about {} granted accounts",
+            facts.unasked
+        )
+    });
     vec![
+        Finding::judge(
+            &LOGINS_MANY,
+            many,
+            "sshd was asked about every granted account",
+        ),
         Finding::judge(&SSHD_BROKEN, broken, &format!("sshd can read \"{config}\""))
             .mended_by(format!("sshd -t -f {config}")),
         Finding::judge(
@@ -62,6 +76,8 @@ mod tests {
         facts.version = keyroster_sshd::Version::new(8, 2);
         let findings = check(&facts);
         assert_eq!(broken(&findings), ["sshd-broken", "sshd-away", "sshd-old"]);
-        assert!(findings[0].what.contains("line 3"));
+        facts.unasked = 7;
+        assert!(broken(&check(&facts)).contains(&"logins-many"));
+        assert!(findings.iter().any(|it| it.what.contains("line 3")));
     }
 }

@@ -52,6 +52,7 @@ pub fn asked(logins: &[(&str, &str)], text: &str) -> SshdFacts {
         config: config.clone(),
         listens: true,
         broken: None,
+        unasked: 0,
         logins: logins.collect(),
         tree,
     }

@@ -26,6 +26,8 @@ pub struct SshdFacts {
     pub listens: bool,
     /// Why it can't read its configuration.
     pub broken: Option<String>,
+    /// Granted accounts that it was not asked about.
+    pub unasked: usize,
     /// The files.
     pub tree: Tree,
     /// The logins that it was asked about.
@@ -70,6 +72,10 @@ pub struct Subject {
 /// # Errors
 /// When there is none, or its configuration can't be read.
 pub fn gather(subject: &Subject) -> Seen<SshdFacts> {
+    if !rustix::process::geteuid().is_root() {
+        // It reads host keys first, and others don't see who listens.
+        return Err(Unseen("only root can ask sshd what it would do".to_owned()));
+    }
     let listeners = Listener::of(&subject.config).map_err(Unseen::because)?;
     let listener = listeners.first();
     let binary = Binary::find(subject.program.as_deref(), listener).map_err(Unseen::because)?;
@@ -90,7 +96,8 @@ pub fn gather(subject: &Subject) -> Seen<SshdFacts> {
         version,
         program,
         config: subject.config.clone(),
-        listens: listener.is_some(),
+        listens: listener.is_some() || super::system::listens_for_sshd(),
+        unasked: subject.granted.len().saturating_sub(MAX_GRANTED),
         broken,
         tree,
         logins,
@@ -141,7 +148,8 @@ fn logins(tree: &Tree, granted: &[String]) -> Vec<(Login, Why)> {
     let mut logins = vec![(login(ROOT, lport), Why::Root)];
     let named = tree.conditions().iter().flat_map(|it| &it.criteria);
     let named: Vec<String> = named.flat_map(named_by).collect();
-    let granted = granted.iter().map(|name| (name.clone(), Why::Granted));
+    let granted = granted.iter().take(MAX_GRANTED);
+    let granted = granted.map(|name| (name.clone(), Why::Granted));
     for (name, why) in granted.chain(named.into_iter().map(|name| (name, Why::Matched))) {
         if seen.insert(name.clone()) {
             logins.push((login(&name, lport), why));
@@ -263,5 +271,7 @@ const MAX_NAMES: usize = 4;
 const MAX_SINGLY: usize = 32;
 /// Questions to sshd, at some milliseconds each.
 const MAX_QUESTIONS: usize = 200;
+/// Granted accounts that are asked about: each takes the name services some milliseconds.
+const MAX_GRANTED: usize = 300;
 /// Members of one group that are asked about.
 const MAX_MEMBERS: usize = 16;

@@ -35,6 +35,17 @@ pub fn units() -> Seen<Units> {
     Ok(Some(units))
 }
 
+/// Whether systemd holds sshd's socket and starts an sshd for it.
+#[must_use]
+pub fn listens_for_sshd() -> bool {
+    if !systemd_runs() {
+        return false;
+    }
+    let mut command = Command::new("systemctl");
+    command.args(["--quiet", "is-active", "ssh.socket", "sshd.socket"]);
+    finish(&mut command, TOOL_LIMIT).is_ok_and(|done| done.status.success())
+}
+
 /// Whether the clock is kept in step with others; none where nobody here could know.
 ///
 /// # Errors
