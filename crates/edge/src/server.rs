@@ -218,7 +218,8 @@ impl Connection {
         B::Data: Send,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
-        let Some(stream) = self.handshake(stream).await else {
+        // In a place of its own, since a connection lives on without the room that its handshake took.
+        let Some(stream) = Box::pin(self.handshake(stream)).await else {
             return;
         };
         self.place.handshake = None;

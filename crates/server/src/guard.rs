@@ -62,11 +62,16 @@ async fn in_time(app: &App, answer: impl Future<Output = Response>) -> Response 
 
 /// The better answer that was worth waiting for. The wait takes no place and knows only its own deadline, or those who wait
 /// would keep out those who work.
+///
+/// Thousands of hosts wait here at one time, so that nothing is kept but what they wait for: not the first answer, and no room
+/// for the work on the second, which would be kilobytes for each.
 async fn finish(app: &App, mut later: Later, first: Response) -> Response {
+    let bearer = first.extensions().get::<Bearer>().cloned();
+    drop(first);
     later.wait(app).await;
-    let mut response = in_time(app, later.answer(app)).await;
-    if let Some(bearer) = first.extensions().get::<Bearer>() {
-        response.extensions_mut().insert(bearer.clone());
+    let mut response = in_time(app, Box::pin(later.answer(app))).await;
+    if let Some(bearer) = bearer {
+        response.extensions_mut().insert(bearer);
     }
     response
 }
@@ -154,3 +159,25 @@ fn micros(span: Duration) -> u64 {
 
 /// Names a request in the answer and in the log.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The size of what an asynchronous function gives back before it runs.
+    const fn size_of_future<F, A, B, C, R>(_: &F) -> usize
+    where
+        F: Fn(A, B, C) -> R,
+    {
+        size_of::<R>()
+    }
+
+    #[test]
+    fn a_request_that_waits_keeps_no_room_for_the_work_after_the_wait() {
+        let size = size_of_future(&guard);
+        assert!(size <= MAX_WAITING_BYTES, "{size}");
+    }
+
+    /// Bytes of what is kept of a request while it waits; with room for the work it would be ten times as much.
+    const MAX_WAITING_BYTES: usize = 4 * 1024;
+}

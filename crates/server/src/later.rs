@@ -46,7 +46,8 @@ impl Later {
         match self {
             Self::Snapshot(wait) => wait.wait(app).await,
             Self::RevokedKeys(wait) => wait.wait(app).await,
-            Self::Receipt(wait) => wait.wait(app).await,
+            // It asks the database while it waits, and those are few who wait for this.
+            Self::Receipt(wait) => Box::pin(wait.wait(app)).await,
         }
     }
 

@@ -93,6 +93,9 @@ pub const LAST_SAVE_TIMEOUT: Duration = Duration::from_secs(2);
 pub const MAX_CLASS_BYTES: u64 = 384 * 1024 * 1024;
 /// Bytes of signed snapshots that are kept.
 pub const MAX_CACHED_BYTES: u64 = 128 * 1024 * 1024;
+/// How long a signed snapshot is kept that nobody asks for: a host whose answer was lost asks again within seconds, and one that has
+/// it asks for what changed.
+pub const SNAPSHOT_IDLE: Duration = Duration::from_secs(10);
 /// Accounts that are read one by one; when more changed, all are read at once.
 pub const MAX_PART_ACCOUNTS: usize = 512;
 /// Accounts that are rendered where the request is answered; more are so on a thread of their own.

@@ -2,7 +2,7 @@
 //!
 //! Whether anything changed for a host is known from the marks that writes leave, without a look at what it answers. What it
 //! answers is known for all hosts of its class together. So for one host there is an envelope to be written and signed,
-//! and nothing else. Whole snapshots are kept, one for each host: whoever asks again gets the same bytes.
+//! and nothing else. Whole snapshots are kept for a while, one for each host: whoever asks again gets the same bytes.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ use crate::classes::{Class, Classes, Reached};
 use crate::document::{Document, Envelope};
 use crate::error::{Answer, ApiError};
 use crate::estate::{ClassKey, Standing};
-use crate::limits::{ACCOUNTS_INLINE, BYTES_INLINE, MAX_CACHED_BYTES};
+use crate::limits::{ACCOUNTS_INLINE, BYTES_INLINE, MAX_CACHED_BYTES, SNAPSHOT_IDLE};
 
 /// What hosts are told.
 pub struct Snapshots {
@@ -77,6 +77,7 @@ impl Snapshots {
             classes: Classes::new(renderings),
             whole: Cache::builder()
                 .max_capacity(MAX_CACHED_BYTES)
+                .time_to_idle(SNAPSHOT_IDLE)
                 .weigher(weigh)
                 .build(),
             key,
