@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use keyroster_agent::clock::{Clock as _, SystemClock};
 use keyroster_agent::config::Config;
@@ -12,6 +13,7 @@ use keyroster_agent::shared::Shared;
 use keyroster_agent::state::credential::HostFile;
 use keyroster_agent::state::{Credential, StateDir, files, memory};
 use keyroster_wire::Question;
+use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
 use crate::credentials::Credentials;
@@ -54,6 +56,17 @@ impl RealHost {
         })
     }
 
+    /// Waits until the host may answer otherwise than before, or for as long as anybody looks away.
+    pub async fn changed(&self, attempts: &mut watch::Receiver<u64>) {
+        // A host that is gone is found to be so by asking it.
+        let _ = tokio::time::timeout(LOOK, attempts.changed()).await;
+    }
+
+    /// Hears of each answer that the host gets from the key server.
+    pub fn attempts(&self) -> watch::Receiver<u64> {
+        self.shared.attempts()
+    }
+
     /// Asks as a login of `deploy` with this key does; whether it is let in.
     pub async fn lets_in(&self, key: &GeneratedKey) -> bool {
         let question = Question {
@@ -93,6 +106,9 @@ pub fn enrolled(
     credential.save(&dir)?;
     Ok((dir, credential))
 }
+
+/// The longest that a host is not looked at.
+const LOOK: Duration = Duration::from_millis(1);
 
 impl Drop for RealHost {
     fn drop(&mut self) {

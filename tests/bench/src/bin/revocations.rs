@@ -3,7 +3,8 @@
 
 use std::error::Error;
 
-#[tokio::main(worker_threads = 2)]
+// Hosts wait for their disks: two hundred machines would not hold each other up then, and here they have threads to wait on.
+#[tokio::main(worker_threads = 8)]
 async fn main() -> Result<(), Box<dyn Error>> {
     keyroster_edge::install_provider();
     let options = keyroster_bench::options(std::env::args().skip(1));
