@@ -152,7 +152,7 @@ impl Fetcher {
                     base: base.map(Arc::clone),
                     seen: ask.seen,
                 };
-                judge.away(answer.body.into()).await
+                judge.judged(answer.body.into()).await
             }
             (304, Some(held)) => {
                 let vouched = self.vouched(&answer, ask, nonce)?;
@@ -243,17 +243,25 @@ struct Judge {
 }
 
 impl Judge {
-    /// Away from the thread that waits for sockets: a large snapshot takes a while to verify and to read.
-    async fn away(self, document: Vec<u8>) -> Result<Fetched, Failure> {
-        let judged = tokio::task::spawn_blocking(move || match &self.base {
+    /// A large snapshot takes a while to verify and to read, and is judged away from the thread that waits for sockets. For an
+    /// update of a few accounts the way there and back would take longer than that.
+    async fn judged(self, document: Vec<u8>) -> Result<Fetched, Failure> {
+        let is_prepared = self.base.as_ref().is_some_and(|base| base.is_prepared());
+        if is_prepared && document.len() <= BYTES_INLINE {
+            return self.judge(document);
+        }
+        tokio::task::spawn_blocking(move || self.judge(document))
+            .await
+            .unwrap_or_else(|err| Err(Failure::Transport(format!("can't judge the answer: {err}"))))
+    }
+
+    fn judge(&self, document: Vec<u8>) -> Result<Fetched, Failure> {
+        match &self.base {
             None => self.snapshot(document),
             Some(base) => self
                 .update(base, document)
                 .map_err(|failure| Failure::Update(Box::new(failure))),
-        });
-        judged
-            .await
-            .unwrap_or_else(|err| Err(Failure::Transport(format!("can't judge the answer: {err}"))))
+        }
     }
 
     fn snapshot(&self, document: Vec<u8>) -> Result<Fetched, Failure> {
@@ -324,6 +332,9 @@ pub(crate) const PREFER: &str = "prefer";
 
 /// What a renewal may take.
 const RENEWAL_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Bytes of an update that is judged on the thread that waits for sockets: less than a millisecond of work.
+const BYTES_INLINE: usize = 64 * 1024;
 
 /// Bytes of the answer to a renewal.
 const MAX_RENEWAL_BYTES: usize = 64 * 1024;

@@ -134,7 +134,7 @@ impl Poller {
     /// question has been answered; if not, it goes on, since it may be a large snapshot over a slow line.
     async fn wait(&mut self, poked: &mut mpsc::Receiver<()>) {
         let asked = self.asked(Cause::Interval);
-        if let Some(held) = asked.ask.held.clone() {
+        if let Some(held) = asked.ask.held.clone().filter(|held| !held.is_prepared()) {
             // While nothing happens: the first change on a large host is not to wait for it.
             tokio::task::spawn_blocking(move || held.prepare());
         }

@@ -213,9 +213,10 @@ impl Application {
         random_bytes(self.random())
     }
 
-    /// Asks the database where the roster stands. If it does not say, nothing that is known counts any more.
-    pub async fn refresh(&self) {
-        if let Err(error) = self.refresh_quietly().await {
+    /// Reads where the roster stands, and how the hosts do that a write concerned. If the database does not say, nothing that is
+    /// known counts any more.
+    pub async fn catch_up(&self) {
+        if let Err(error) = self.estate.forward(self).await {
             tracing::warn!(%error, "the roster's revision can't be read: snapshots are refused until it can");
             self.roster.doubt();
         }

@@ -72,11 +72,12 @@ pub async fn require(
     response
 }
 
-/// Has the roster's revision read again before a write is answered, so that what was answered is in force on this server.
+/// Has what a write changed read before it is answered, so that what was answered is in force on this server, and the hosts that
+/// it concerns need nothing else to be read before they are woken.
 pub async fn publish(State(app): State<App>, request: Request, next: Next) -> Response {
     let response = next.run(request).await;
     // Whatever the answer is: a commit whose own answer was lost has happened all the same.
-    app.refresh().await;
+    app.catch_up().await;
     response
 }
 

@@ -121,7 +121,7 @@ pub async fn admit(app: &App, caller: &Caller, credential: Option<HostCredential
                 .await
         }
     };
-    app.refresh().await;
+    app.catch_up().await;
     match showing? {
         Showing::Good | Showing::Rotated(_) => Ok(()),
         Showing::Locked(_) => Err(locked(caller)),

@@ -149,7 +149,6 @@ impl Class {
 struct Read {
     slice: HostSlice,
     changes: BTreeMap<AccountName, AccountChange>,
-    settings: Revision,
     /// Whether nothing was known before.
     is_first: bool,
 }
@@ -160,7 +159,6 @@ impl Read {
         let mut reader = app.store.read().await?;
         let after = before.map_or(Revision::ZERO, |at| at.revision);
         let changes = reader.account_changes(host, after).await?;
-        let settings = reader.settings_revision(host).await?;
         let is_part = before.is_some() && changes.len() <= MAX_PART_ACCOUNTS;
         let slice = if is_part {
             let accounts: Vec<&AccountName> = changes.keys().collect();
@@ -171,7 +169,6 @@ impl Read {
         Ok(slice.map(|slice| Self {
             slice,
             changes,
-            settings,
             is_first: before.is_none(),
         }))
     }
@@ -211,7 +208,7 @@ impl Read {
             settings: Settings {
                 freshness: FreshnessBody::from(roster.freshness_of(host)),
                 end_sessions: roster.ends_sessions(host),
-                since: self.settings,
+                since: self.slice.settings,
             },
             accounts,
         })

@@ -15,6 +15,7 @@ use tokio::sync::Mutex;
 
 use crate::app::Application;
 use crate::error::{Answer, ApiError};
+use crate::revoked_keys::tag_of;
 
 /// Every host that is in the roster, and those that were: they are told so.
 #[derive(Debug, Default)]
@@ -63,6 +64,8 @@ pub struct View {
 struct Known {
     /// `None` until the database was asked.
     at: Option<Tag>,
+    /// Which list of revoked keys there was then.
+    list: Option<Tag>,
     hosts: HashMap<HostId, Arc<Standing>>,
     classes: HashSet<Arc<ClassKey>>,
     /// How often the roster became another one.
@@ -102,6 +105,14 @@ impl Estate {
         self.forward_unless(app, |_| false).await
     }
 
+    /// The same, unless it was read already up to the newest state that this server has heard of.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn follow(&self, app: &Application) -> Result<Tag, StoreError> {
+        self.forward_unless(app, |at| at == app.roster.last()).await
+    }
+
     async fn forward_unless(
         &self,
         app: &Application,
@@ -114,7 +125,7 @@ impl Estate {
         }
         let asked = app.roster.ask();
         let mut reader = app.store.read().await?;
-        let state = reader.state().await?;
+        let state = reader.revoked_keys_state().await?;
         let now = Tag {
             epoch: state.epoch,
             revision: state.revision,
@@ -122,7 +133,7 @@ impl Estate {
         let before = before.filter(|at| at.epoch == now.epoch && *at <= now);
         if before != Some(now) {
             let standings = reader.standings(before.map(|at| at.revision)).await?;
-            self.take(now, before, standings);
+            self.take((now, tag_of(&state)), before, standings);
         }
         drop(reader);
         app.roster.answered(asked, now);
@@ -144,6 +155,14 @@ impl Estate {
         Some(changed.collect())
     }
 
+    /// The list of revoked keys, if it is another one than at a state.
+    #[must_use]
+    pub fn list_after(&self, seen: Tag) -> Option<Tag> {
+        self.known()
+            .list
+            .filter(|list| list.revision > seen.revision)
+    }
+
     fn look(&self, host: &HostId) -> Option<View> {
         let known = self.known();
         Some(View {
@@ -153,7 +172,7 @@ impl Estate {
     }
 
     /// Takes what was read. Without a state `before`, it is all there is.
-    fn take(&self, now: Tag, before: Option<Tag>, standings: Vec<HostStanding>) {
+    fn take(&self, (now, list): (Tag, Tag), before: Option<Tag>, standings: Vec<HostStanding>) {
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
         if before.is_none() {
             *known = Known {
@@ -167,7 +186,7 @@ impl Estate {
         if known.classes.len() > known.hosts.len().saturating_mul(2) {
             known.classes.retain(|class| Arc::strong_count(class) > 1);
         }
-        known.at = Some(now);
+        (known.at, known.list) = (Some(now), Some(list));
     }
 
     fn known(&self) -> RwLockReadGuard<'_, Known> {

@@ -8,7 +8,6 @@ use keyroster_store::{Change, StoreError};
 
 use crate::app::App;
 use crate::limits::{CONFIRMATION_BATCH, LAST_SAVE_TIMEOUT, RETRY_PAUSE};
-use crate::revoked_keys::tag_of;
 use crate::server::ServeError;
 
 /// Asks the database again and again whether another server wrote.
@@ -74,12 +73,8 @@ pub async fn wake_hosts(app: App, mut seen: Tag) {
 
 /// Tells hosts what has changed for them; the state of the roster up to which that is.
 async fn tell_changes(app: &App, seen: Tag) -> Result<Tag, StoreError> {
-    let now = app.estate.forward(app).await?;
-    let list = app.store.read().await?.revoked_keys_state().await?;
-    if list.changed > now.revision {
-        // Before anybody is woken: who looks again must see what woke it.
-        let _ = app.estate.forward(app).await?;
-    }
+    // Whoever wrote here has had it read already.
+    let now = app.estate.follow(app).await?;
     match app.estate.changed_after(seen) {
         None => {
             app.waiting.tell_all();
@@ -87,8 +82,8 @@ async fn tell_changes(app: &App, seen: Tag) -> Result<Tag, StoreError> {
         }
         Some(changed) => {
             app.waiting.tell(changed);
-            if list.changed > seen.revision {
-                app.listening.tell_each(tag_of(&list));
+            if let Some(list) = app.estate.list_after(seen) {
+                app.listening.tell_each(list);
             }
         }
     }

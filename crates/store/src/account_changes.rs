@@ -10,7 +10,6 @@ use sqlx::FromRow;
 
 use crate::StoreError;
 use crate::db::{Record, statements, values};
-use crate::error::corrupt;
 use crate::read::{Reader, Row};
 
 /// When the answers for an account of a host may last have changed.
@@ -26,9 +25,6 @@ statements! {
     CHANGES = "select c.account, c.revision, c.changed_at from account_changes c where c.revision > $2 and c.scope in (\
         select 'host/' || cast($1 as text) union all \
         select 'host-group/' || m.host_group from host_group_members m where m.host = $1)";
-    // One row, whatever there is.
-    SETTINGS = "select coalesce(max(g.settings_revision), 0) as revision from host_groups g \
-        where g.name in (select m.host_group from host_group_members m where m.host = $1)";
 }
 
 impl Reader {
@@ -49,15 +45,6 @@ impl Reader {
         }
         Ok(changes)
     }
-
-    /// The newest revision that changed the settings of a host group that a host is in now.
-    pub async fn settings_revision(&mut self, host: &HostId) -> Result<Revision, StoreError> {
-        let found = self
-            .tx
-            .first::<SettingsRow>(SETTINGS, values![host])
-            .await?;
-        found.ok_or_else(|| corrupt(SettingsRow::TABLE, host.as_str(), "a maximum is missing"))
-    }
 }
 
 impl AccountChange {
@@ -67,21 +54,6 @@ impl AccountChange {
             revision: self.revision.max(other.revision),
             at: self.at.max(other.at),
         }
-    }
-}
-
-#[derive(FromRow)]
-struct SettingsRow {
-    revision: i64,
-}
-
-impl Record for SettingsRow {
-    const TABLE: &'static str = "host_groups";
-    type Item = Revision;
-
-    fn parse(self) -> Result<Revision, StoreError> {
-        let row = Row::new(Self::TABLE, "the newest");
-        row.value("settings_revision", Revision::try_from(self.revision))
     }
 }
 

@@ -33,8 +33,13 @@ statements! {
 impl Reader {
     /// The host with that id, removed or not.
     pub async fn host(&mut self, id: &HostId) -> Result<Option<Host>, StoreError> {
-        let host = self.tx.first::<HostRow>(GET, values![id]).await?;
+        let host = self.host_alone(id).await?;
         Ok(self.with_groups(host.into_iter().collect()).await?.pop())
+    }
+
+    /// The same, without its host groups.
+    pub(crate) async fn host_alone(&mut self, id: &HostId) -> Result<Option<Host>, StoreError> {
+        self.tx.first::<HostRow>(GET, values![id]).await
     }
 
     /// The active host of that name.

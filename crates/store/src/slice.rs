@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use keyroster_keys::{AccountName, GroupName, UserName};
-use keyroster_roster::{Group, Host, HostId, Roster};
+use keyroster_roster::{Grant, Group, Host, HostGroup, HostId, Revision, Roster, Subject};
 use sqlx::FromRow;
 
 use crate::StoreError;
@@ -26,6 +26,8 @@ pub struct HostSlice {
     pub state: RosterState,
     /// The host, removed or not.
     pub host: Host,
+    /// The newest revision that changed the settings of a host group that the host is in now.
+    pub settings: Revision,
     /// A roster that decides for this host like the whole one; without revoked grants.
     pub roster: Roster,
 }
@@ -91,9 +93,9 @@ macro_rules! users {
 }
 
 macro_rules! keys {
-    ($condition:expr) => {
+    ($condition:expr, $which:expr) => {
         concat!(concerned!($condition), "select k.fingerprint, k.user_name, k.algorithm, k.base64, k.label, \
-            k.added_at, k.expires_at, k.revoked_at from keys k where k.user_name in (select name from concerned)")
+            k.added_at, k.expires_at, k.revoked_at from keys k where k.user_name in (select name from concerned)", $which)
     };
 }
 
@@ -105,16 +107,17 @@ macro_rules! of_accounts {
 }
 
 statements! {
-    HOST_GROUPS = "select h.name, h.max_staleness_s, h.grace_s, h.mode, h.end_sessions from host_groups h \
+    HOST_GROUPS = "select h.name, h.max_staleness_s, h.grace_s, h.mode, h.end_sessions, h.settings_revision from host_groups h \
         where h.name in (select m.host_group from host_group_members m where m.host = $1)";
     GRANTS = grants!("");
     GROUPS = groups!("");
     USERS = users!("");
-    KEYS = keys!("");
+    KEYS = keys!("", "");
     GRANTS_OF_ACCOUNTS = grants!(of_accounts!());
     GROUPS_OF_ACCOUNTS = groups!(of_accounts!());
     USERS_OF_ACCOUNTS = users!(of_accounts!());
-    KEYS_OF_ACCOUNTS = keys!(of_accounts!());
+    // Nobody is let in by a revoked key, and a user may have many of them.
+    KEYS_OF_ACCOUNTS = keys!(of_accounts!(), " and k.revoked_at is null");
 }
 
 /// What a slice is read by.
@@ -177,24 +180,28 @@ impl Reader {
     /// The host and its host groups, without grants.
     async fn empty_slice(&mut self, id: &HostId) -> Result<Option<HostSlice>, StoreError> {
         let state = self.state().await?;
-        let Some(host) = self.host(id).await? else {
+        let Some(host) = self.host_alone(id).await? else {
             return Ok(None);
         };
-        let host_groups = self
-            .tx
-            .all::<HostGroupRow>(HOST_GROUPS, values![id])
-            .await?;
+        let found = self.tx.all::<SettingsRow>(HOST_GROUPS, values![id]).await?;
+        let settings = found.iter().map(|(_, changed)| *changed).max();
+        let host_groups: BTreeMap<_, _> = found
+            .into_iter()
+            .map(|(group, _)| (group.name.clone(), group))
+            .collect();
+        let host = Host {
+            groups: host_groups.keys().cloned().collect(),
+            ..host
+        };
         let roster = Roster {
             hosts: BTreeMap::from([(host.id.clone(), host.clone())]),
-            host_groups: host_groups
-                .into_iter()
-                .map(|group| (group.name.clone(), group))
-                .collect(),
+            host_groups,
             ..Roster::default()
         };
         Ok(Some(HostSlice {
             state,
             host,
+            settings: settings.unwrap_or(Revision::ZERO),
             roster,
         }))
     }
@@ -206,10 +213,16 @@ impl Reader {
         values: &[Value<'_>],
     ) -> Result<(), StoreError> {
         let grants = self.tx.all::<GrantRow>(queries.grants, values).await?;
-        let groups = self
-            .tx
-            .all::<GroupMemberRow>(queries.groups, values)
-            .await?;
+        // A question less where no group is granted anything.
+        let to_group = |grant: &Grant| matches!(grant.subject, Subject::Group(_));
+        let groups = match grants.iter().any(to_group) {
+            true => {
+                self.tx
+                    .all::<GroupMemberRow>(queries.groups, values)
+                    .await?
+            }
+            false => Vec::new(),
+        };
         let users = self.tx.all::<UserRow>(queries.users, values).await?;
         let keys = self.tx.all::<KeyRow>(queries.keys, values).await?;
         let grants = grants.into_iter().map(|grant| (grant.id.clone(), grant));
@@ -237,6 +250,26 @@ fn gather(rows: Vec<(GroupName, Option<UserName>)>) -> BTreeMap<GroupName, Group
             .extend(member);
     }
     groups
+}
+
+/// A host group, and the revision that last changed its settings.
+#[derive(FromRow)]
+struct SettingsRow {
+    #[sqlx(flatten)]
+    group: HostGroupRow,
+    settings_revision: i64,
+}
+
+impl Record for SettingsRow {
+    const TABLE: &'static str = "host_groups";
+    type Item = (HostGroup, Revision);
+
+    fn parse(self) -> Result<Self::Item, StoreError> {
+        let (group, number) = (self.group.parse()?, self.settings_revision);
+        let row = Row::new(Self::TABLE, group.name.as_str());
+        let changed = row.value("settings_revision", Revision::try_from(number))?;
+        Ok((group, changed))
+    }
 }
 
 /// A group with one of its members, or with none if it is empty.

@@ -74,6 +74,8 @@ pub(crate) async fn connect(path: &Path) -> Result<Pools<Sqlite>, StoreError> {
         PoolOptions::new()
             .max_connections(connections)
             .acquire_timeout(ACQUIRE_TIMEOUT)
+            // A file can't hang up, and asking whether it has costs as much as a query does.
+            .test_before_acquire(false)
     };
     let writer = pool(1)
         .idle_timeout(None)

@@ -62,14 +62,17 @@ impl Reader {
     ) -> Result<Vec<HostStanding>, StoreError> {
         // No revision is lower than zero.
         let since = values![after.map_or(-1, Revision::as_i64)];
+        let mut standings = self.tx.all::<StandingRow>(STANDINGS, since).await?;
+        let has_moved = |standing: &HostStanding| Some(standing.whole) > after;
+        if !standings.iter().any(has_moved) {
+            return Ok(standings);
+        }
         let mut groups: BTreeMap<HostId, BTreeSet<GroupName>> = BTreeMap::new();
         for (group, host) in self.tx.all::<HostGroupMemberRow>(GROUPS, since).await? {
             groups.entry(host).or_default().insert(group);
         }
-        let mut standings = self.tx.all::<StandingRow>(STANDINGS, since).await?;
-        for standing in &mut standings {
-            let moved = Some(standing.whole) > after;
-            standing.groups = moved.then(|| groups.remove(&standing.id).unwrap_or_default());
+        for standing in standings.iter_mut().filter(|standing| has_moved(standing)) {
+            standing.groups = Some(groups.remove(&standing.id).unwrap_or_default());
         }
         Ok(standings)
     }

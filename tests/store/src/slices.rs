@@ -1,6 +1,6 @@
 //! The slice that concerns a host decides like the whole roster.
 
-use keyroster_roster::{Decision, GrantState, Host, Key, Roster, Timestamp, resolve};
+use keyroster_roster::{Decision, GrantState, Host, Key, KeyState, Roster, Timestamp, resolve};
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::TestRunner;
 
@@ -78,6 +78,7 @@ on_both! {
                 let accounts: Vec<_> = others.iter().chain([&name]).collect();
                 let part = reader.host_slice_of(&host.id, &accounts).await.unwrap().unwrap();
                 assert!(part.roster.grants.values().all(|grant| grant.account == name));
+                assert!(part.roster.keys.values().all(|key| key.state == KeyState::Active));
                 let found = keyroster_roster::snapshot_entries(&part.roster, &host.id, NOW);
                 let expected: Vec<_> = all.iter().filter(|entry| entry.account == name).cloned().collect();
                 assert_eq!(found, expected);

@@ -198,6 +198,13 @@ impl Accounts {
     }
 }
 
+impl Accounts {
+    /// Whether the digest costs next to nothing already.
+    pub(super) fn is_hashed(&self) -> bool {
+        self.base.is_hashed()
+    }
+}
+
 impl Default for Accounts {
     fn default() -> Self {
         Self {

@@ -81,6 +81,12 @@ impl Held {
         let _ = self.accounts.digest();
     }
 
+    /// Whether that was done already.
+    #[must_use]
+    pub fn is_prepared(&self) -> bool {
+        self.accounts.is_hashed()
+    }
+
     /// Everything it says about this key of this account.
     #[must_use]
     pub fn lines(&self, account: &AccountName, key_type: &str, key_base64: &str) -> Lines {

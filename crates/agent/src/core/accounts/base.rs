@@ -95,6 +95,11 @@ impl Base {
         self.hashes.get_or_init(|| self.hash())
     }
 
+    /// Whether they were asked for already.
+    pub(super) fn is_hashed(&self) -> bool {
+        self.hashes.get().is_some()
+    }
+
     fn hash(&self) -> Hashes {
         let leaf = |place: &u32| self.record(*place).account().ok().map(|all| Leaf::of(&all));
         let bucket = |number: u16| Node::of_bucket(self.bucket(number).iter().filter_map(leaf));
