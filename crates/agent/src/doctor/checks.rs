@@ -8,6 +8,7 @@ pub mod certificates;
 pub mod cis;
 pub mod clock;
 pub mod command;
+pub mod drills;
 pub mod key_files;
 pub mod limits;
 pub mod lookup;
@@ -57,6 +58,7 @@ pub static CATALOGUE: &[(&str, &[&Rule])] = &[
     ("sessions", sessions::RULES),
     ("accounts", accounts::RULES),
     ("break-glass", break_glass::RULES),
+    ("break-glass", drills::RULES),
     ("cis", cis::RULES),
 ];
 

@@ -2,13 +2,15 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::break_glass::past_drills;
+use crate::clock::{Clock as _, SystemClock};
 use crate::config::{Config, DEFAULT_PATH};
 use crate::doctor::args::{Benchmark, DoctorArgs};
 use crate::doctor::checks::command::Command;
 use crate::doctor::checks::{
     self, accounts, apparmor, authentication, break_glass, certificates, cis, clock, command,
-    key_files, limits, lookup, paths, pending, places, principals, revoked_keys, run_as, selinux,
-    server, sessions, settings, snapshot, socket, units,
+    drills, key_files, limits, lookup, paths, pending, places, principals, revoked_keys, run_as,
+    selinux, server, sessions, settings, snapshot, socket, units,
 };
 use crate::doctor::facts::agent::DiskFacts;
 use crate::doctor::facts::lookup::{DEFAULT as LOOKUP_CONF, Settings};
@@ -45,7 +47,7 @@ pub fn at_everything(args: &DoctorArgs) -> Report {
     host.agent(&mut report);
     host.system(&mut report);
     host.accounts(&mut report);
-    host.way_in(&mut report);
+    host.way_in(&mut report, &args.state);
     if args.benchmark == Some(Benchmark::Cis) {
         host.benchmark(&mut report);
     }
@@ -202,7 +204,7 @@ impl Host {
         );
     }
 
-    fn way_in(&self, report: &mut Report) {
+    fn way_in(&self, report: &mut Report, state: &Path) {
         let Config {
             break_glass_dir,
             break_glass_keys,
@@ -211,6 +213,19 @@ impl Host {
         let sshd = self.sshd.as_ref().ok();
         let facts = facts::break_glass::gather(break_glass_dir, *break_glass_keys, sshd);
         report.add("break-glass", break_glass::check(&facts));
+        let files = facts.as_ref().map(|facts| facts.files.as_slice());
+        let accounts: Vec<String> = files
+            .unwrap_or_default()
+            .iter()
+            .map(|file| file.account.clone())
+            .collect();
+        let pam = facts::system::pam(Path::new(facts::system::PAM));
+        let drills = past_drills::read(state).map_err(Unseen::because);
+        let now_s = SystemClock::new().map_or(0, |clock| clock.now().wall_s());
+        report.add(
+            "break-glass",
+            drills::check(&accounts, &pam, &drills, now_s),
+        );
     }
 
     fn benchmark(&self, report: &mut Report) {
