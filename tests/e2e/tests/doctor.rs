@@ -269,9 +269,7 @@ fn start(server: &(KeyServer, RootDir), sshd: &str) -> Host {
         .unwrap();
     let path = host.dir().join("agent.toml");
     let settings = std::fs::read_to_string(path).unwrap();
-    let ways_in = host.dir().join("break-glass");
-    std::fs::create_dir(&ways_in).unwrap();
-    let settings = format!("{settings}break-glass-dir = \"{}\"\n", ways_in.display());
+    std::fs::create_dir(host.dir().join("break-glass")).unwrap();
     std::fs::write(host.dir().join(SETTINGS), settings).unwrap();
     until("the host to hold the snapshot", LIMIT, || {
         let status = host.status()?.stdout;
