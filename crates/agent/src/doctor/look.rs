@@ -76,9 +76,11 @@ impl Host {
         }
     }
 
-    /// A host without the daemon has nobody on the socket, and needs nobody.
+    /// A host without the daemon has nobody on the socket, and needs nobody; nor does one that is not in use yet.
     fn needs_daemon(&self) -> bool {
-        self.lookup.as_ref().is_ok_and(Settings::ask_the_daemon)
+        let enrolled = self.disk.as_ref().is_ok_and(|disk| disk.enrolled);
+        let in_use = enrolled || !self.commands.is_empty();
+        in_use && self.lookup.as_ref().is_ok_and(Settings::ask_the_daemon)
     }
 
     fn sshd(&self, report: &mut Report) {

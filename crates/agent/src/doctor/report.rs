@@ -91,7 +91,7 @@ impl Report {
         let counted = |severity| self.count(|finding| finding.severity() == severity);
         let _ = writeln!(
             text,
-            "{} errors, {} warnings, {} notes, {} as they should be",
+            "errors: {}, warnings: {}, notes: {}, as they should be: {}",
             counted(Severity::Error),
             counted(Severity::Warning),
             counted(Severity::Note),

@@ -110,7 +110,7 @@ fn said(rule: &'static Rule, names: &[&str], what: &str) -> Finding {
         String::new()
     };
     let words = (!names.is_empty()).then(|| format!("{}{rest} {what}", few.join(", ")));
-    Finding::judge(rule, words, &format!("no granted account {what}"))
+    Finding::judge(rule, words, "no granted account is concerned")
 }
 
 /// Accounts that sshd's lists of users and groups keep out, as far as can be told without a client.

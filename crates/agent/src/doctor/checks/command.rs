@@ -71,7 +71,7 @@ pub fn check(facts: &SshdFacts) -> Vec<Finding> {
     let foreign = facts.those(|asked| matches!(of(asked), Command::Foreign(_)));
     let nowhere = ours.is_empty() && foreign.is_empty() && unset.is_empty();
     let all = format!(
-        "sshd asks keyroster for {} logins: {}",
+        "logins for which sshd asks keyroster: {} ({})",
         ours.len(),
         names(&ours)
     );
@@ -151,7 +151,7 @@ fn placed(
     what: &str,
 ) -> Finding {
     let Some(first) = asked.first() else {
-        return Finding::holds(rule, format!("not so: {}", rule.meaning));
+        return Finding::holds(rule, "no login is concerned");
     };
     let place = facts.place(KEYWORD, &first.login);
     let granted = asked

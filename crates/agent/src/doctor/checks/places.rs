@@ -32,7 +32,7 @@ pub fn check(facts: &SshdFacts) -> Vec<Finding> {
     if facts.tree.problems().is_empty() {
         findings.push(Finding::holds(
             &UNREAD,
-            format!("{} files were read", facts.tree.files().len()),
+            format!("files that were read: {}", facts.tree.files().len()),
         ));
     }
     findings
