@@ -15,6 +15,7 @@ mod demo;
 mod fault_matrix;
 mod files;
 mod install;
+mod model;
 mod openapi;
 mod package;
 mod root;

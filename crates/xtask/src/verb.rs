@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use keyroster_testkit::{Failure, Result};
 
 use crate::workspace::Profile;
-use crate::{advisories, bench, build, chaos, demo, fault_matrix, openapi, package, test};
+use crate::{advisories, bench, build, chaos, demo, fault_matrix, model, openapi, package, test};
 
 /// Does what the command line says, and tells how it went.
 pub fn main() -> ExitCode {
@@ -34,6 +34,8 @@ pub enum Verb {
     Bench(bench::Options),
     /// Kill everything, again and again.
     Chaos(chaos::Options),
+    /// Check the fail rules in every state of the largest scope.
+    Model,
     /// Make what package managers install.
     Package(package::Options),
     /// Write docs/openapi.json anew.
@@ -66,6 +68,7 @@ impl Verb {
             "chaos" => Self::Chaos(chaos::Options {
                 kills: flags.value("--kills")?,
             }),
+            "model" => Self::Model,
             "package" => Self::Package(flags.package()?),
             "openapi" => Self::Openapi,
             "fault-matrix" => Self::FaultMatrix,
@@ -88,6 +91,7 @@ impl Verb {
             Self::Demo(options) => demo::run(options),
             Self::Bench(options) => bench::run(&options),
             Self::Chaos(options) => chaos::run(&options),
+            Self::Model => model::run(),
             Self::Package(options) => package::run(&options),
             Self::Openapi => openapi::run(),
             Self::FaultMatrix => fault_matrix::run(),
@@ -183,6 +187,7 @@ cargo xtask test                         format, lints, all tests on both databa
 cargo xtask demo [--keep]                a real login decided by the key server, step by step
 cargo xtask bench [--quick] [--json FILE]  what a lookup, a login and a snapshot cost, as ratios
 cargo xtask chaos [--kills N]            kill key servers, PostgreSQL and host agents, 500 times each
+cargo xtask model                        check the fail rules in every state of two hosts, 3 revisions, 2 epochs (minutes)
 cargo xtask package [--profile release|dev] [--out DIR] [--only NAME,...] [--format deb,...]
                     [--revision N] [--built]  make packages and checksums of them
 cargo xtask openapi                      write docs/openapi.json from the code

@@ -79,10 +79,7 @@ pub(crate) fn wrong_answer(
 fn past_bounds(adapter: &Adapter, host: &Host, number: u8) -> bool {
     let truth = &host.truth;
     let bounds = adapter.library.bounds(number);
-    let bound = match bounds.mode {
-        ModeText::Strict => bounds.max_staleness,
-        ModeText::Grace => bounds.max_staleness.max(bounds.grace),
-    };
+    let bound = bounds.longest();
     let in_this_boot = |when: Stamp| when.boot == host.boot && when.age <= bound;
     let across_boots = |when: Stamp| {
         host.boot > 0

@@ -29,6 +29,16 @@ pub(crate) struct Bounds {
     pub(crate) mode: ModeText,
 }
 
+impl Bounds {
+    /// The age at which the last word counts no more.
+    pub(crate) fn longest(self) -> u8 {
+        match self.mode {
+            ModeText::Strict => self.max_staleness,
+            ModeText::Grace => self.max_staleness.max(self.grace),
+        }
+    }
+}
+
 /// Every snapshot that was asked for.
 pub(crate) struct Library {
     bounds: Vec<Bounds>,

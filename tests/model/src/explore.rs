@@ -1,21 +1,29 @@
 //! Visits every state that a machine can reach, nearest first.
 //!
 //! A model checker from elsewhere would bring a web server and threads; what is needed of it fits here. Breadth first, so that the
-//! way to a fault is one of the shortest. States are compared whole and not by a hash alone, or two that collide would hide one.
+//! way to a fault is one of the shortest. States are kept packed and compared whole, and not by a hash alone, or two that collide
+//! would hide one.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 use std::fmt::{self, Debug, Display};
 use std::hash::Hash;
-use std::rc::Rc;
 
 /// Something that goes from state to state.
 pub(crate) trait Machine {
     /// All that its future depends on.
-    type State: Clone + Eq + Hash + Debug;
+    type State: Debug;
+    /// The same in few bytes: equal for equal states and for no others.
+    type Packed: Copy + Eq + Hash;
     /// What leads from one state to the next.
     type Step: Debug;
     /// What must not be.
     type Fault: Display;
+
+    /// Packs a state.
+    fn pack(&self, state: &Self::State) -> Self::Packed;
+
+    /// The state that was packed.
+    fn unpack(&self, packed: Self::Packed) -> Self::State;
 
     /// Where it begins.
     fn start(&self) -> Self::State;
@@ -67,15 +75,13 @@ pub(crate) fn explore<M: Machine>(machine: &M, limit: usize) -> Visited {
     let mut explorer = Explorer::new(machine);
     let mut steps = 0;
     let mut at = 0;
-    while at < explorer.states.len() {
-        if let Some(fault) = explorer.look(at, &mut steps) {
+    while let Some(reached) = explorer.reached.get(at) {
+        let state = machine.unpack(reached.state);
+        if let Some(fault) = explorer.look(at, &state, &mut steps) {
             return explorer.visited(steps, Some(fault));
         }
-        assert!(
-            explorer.states.len() <= limit,
-            "more than {limit} states; farthest: {:?}",
-            explorer.states.last()
-        );
+        let count = explorer.reached.len();
+        assert!(count <= limit, "more than {limit} states, as {state:?}");
         at += 1;
     }
     explorer.visited(steps, None)
@@ -83,51 +89,40 @@ pub(crate) fn explore<M: Machine>(machine: &M, limit: usize) -> Visited {
 
 struct Explorer<'a, M: Machine> {
     machine: &'a M,
-    states: Vec<Reached<M::State>>,
-    index: HashMap<Rc<M::State>, usize>,
+    reached: Vec<Reached<M::Packed>>,
+    known: HashSet<M::Packed>,
 }
 
-#[derive(Debug)]
-struct Reached<S> {
-    state: Rc<S>,
-    from: usize,
-    depth: usize,
+/// A state, and the first one that led to it.
+struct Reached<P> {
+    state: P,
+    from: u32,
 }
 
 impl<'a, M: Machine> Explorer<'a, M> {
     fn new(machine: &'a M) -> Self {
-        let state = Rc::new(machine.start());
+        let state = machine.pack(&machine.start());
         Self {
             machine,
-            index: HashMap::from([(Rc::clone(&state), 0)]),
-            states: vec![Reached {
-                state,
-                from: 0,
-                depth: 0,
-            }],
+            known: HashSet::from([state]),
+            reached: vec![Reached { state, from: 0 }],
         }
     }
 
-    fn look(&mut self, at: usize, steps: &mut usize) -> Option<Trace> {
-        let (state, depth) = (Rc::clone(&self.states[at].state), self.states[at].depth);
-        if let Some(fault) = self.machine.fault(&state) {
+    fn look(&mut self, at: usize, state: &M::State, steps: &mut usize) -> Option<Trace> {
+        if let Some(fault) = self.machine.fault(state) {
             return Some(self.trace(at, None, &fault));
         }
-        for taken in self.machine.steps(&state) {
+        let from = u32::try_from(at).unwrap();
+        for taken in self.machine.steps(state) {
             *steps += 1;
             if let Some(fault) = taken.fault {
                 return Some(self.trace(at, Some(taken.step), &fault));
             }
-            if self.index.contains_key(&taken.state) {
-                continue;
+            let state = self.machine.pack(&taken.state);
+            if self.known.insert(state) {
+                self.reached.push(Reached { state, from });
             }
-            let state = Rc::new(taken.state);
-            self.index.insert(Rc::clone(&state), self.states.len());
-            self.states.push(Reached {
-                state,
-                from: at,
-                depth: depth + 1,
-            });
         }
         None
     }
@@ -136,14 +131,12 @@ impl<'a, M: Machine> Explorer<'a, M> {
     fn trace(&self, mut at: usize, last: Option<M::Step>, fault: &M::Fault) -> Trace {
         let mut steps: Vec<String> = last.iter().map(|step| format!("{step:?}")).collect();
         while at != 0 {
-            let from = self.states[at].from;
-            let step = self
-                .machine
-                .steps(&self.states[from].state)
-                .into_iter()
-                .find(|taken| taken.state == *self.states[at].state)
-                .map(|taken| format!("{:?}", taken.step));
-            steps.extend(step);
+            let reached = &self.reached[at];
+            let from = usize::try_from(reached.from).unwrap();
+            let before = self.machine.unpack(self.reached[from].state);
+            let mut taken = self.machine.steps(&before).into_iter();
+            let step = taken.find(|taken| self.machine.pack(&taken.state) == reached.state);
+            steps.extend(step.map(|taken| format!("{:?}", taken.step)));
             at = from;
         }
         steps.reverse();
@@ -154,10 +147,16 @@ impl<'a, M: Machine> Explorer<'a, M> {
     }
 
     fn visited(&self, steps: usize, fault: Option<Trace>) -> Visited {
+        let mut depth = 0;
+        let mut at = self.reached.len() - 1;
+        while at != 0 {
+            at = usize::try_from(self.reached[at].from).unwrap();
+            depth += 1;
+        }
         Visited {
-            states: self.states.len(),
+            states: self.reached.len(),
             steps,
-            depth: self.states.last().map_or(0, |reached| reached.depth),
+            depth,
             fault,
         }
     }

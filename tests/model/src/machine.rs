@@ -1,17 +1,24 @@
 //! What can happen, one step at a time.
 
+use std::ops::RangeInclusive;
+
+use keyroster_api::freshness::ModeText;
+
 use crate::claims::{Answering, Fault, wrong_answer};
 use crate::documents::{Bounds, Library};
 use crate::explore::{Machine, Taken};
 use crate::host_steps::Place;
+use crate::packed::{Packed, Parts};
 use crate::rules::{Adapter, Rules};
-use crate::world::{At, FIRST, Host, Past, Server, World};
+use crate::world::{At, FIRST, Forgettable, Host, Past, Server, World};
 
 /// What may happen in a world, so that each part of it can be visited whole.
 #[derive(Debug, Clone)]
 pub(crate) struct Scope {
     /// The bounds of each host; there are as many hosts.
     pub(crate) bounds: Vec<Bounds>,
+    /// Whose steps and claims are visited.
+    pub(crate) visited: Hosts,
     /// Revisions of an epoch.
     pub(crate) revisions: u8,
     /// Who answers on the hosts.
@@ -36,6 +43,14 @@ pub(crate) struct Scope {
     pub(crate) reboots: u8,
 }
 
+/// Some of the hosts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Hosts {
+    All,
+    /// This one; what the others do is left out, for it can't tell.
+    Only(u8),
+}
+
 /// Who answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Processes {
@@ -47,7 +62,9 @@ pub(crate) enum Processes {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Restores {
     None,
-    /// With the epoch raised and the revocations replayed, or without either, against the instructions.
+    /// With the epoch raised and the revocations replayed.
+    Raised,
+    /// Likewise, or without either, against the instructions.
     Any,
 }
 
@@ -121,6 +138,7 @@ pub(crate) enum Fate {
 pub(crate) struct Model {
     pub(crate) scope: Scope,
     pub(crate) adapter: Adapter,
+    parts: Parts,
 }
 
 impl Model {
@@ -129,7 +147,20 @@ impl Model {
         // A host that is not there has a snapshot all the same, which may be delivered to the wrong one.
         bounds.extend(scope.bounds.first().copied());
         let adapter = Adapter::new(rules, Library::new(bounds));
-        Self { scope, adapter }
+        let parts = Parts::default();
+        Self {
+            scope,
+            adapter,
+            parts,
+        }
+    }
+
+    /// The numbers of the hosts that a world has, in order.
+    pub(crate) fn numbers(&self) -> RangeInclusive<u8> {
+        match self.scope.visited {
+            Hosts::All => 0..=u8::try_from(self.scope.bounds.len() - 1).unwrap(),
+            Hosts::Only(host) => host..=host,
+        }
     }
 
     /// The age from which on no rule tells ages apart, however wrong the wall clock was and is.
@@ -137,6 +168,14 @@ impl Model {
         let longest = |bounds: &Bounds| bounds.max_staleness.max(bounds.grace);
         let longest = self.scope.bounds.iter().map(longest).max().unwrap_or(0);
         longest + 1 + self.scope.wall_error.unsigned_abs()
+    }
+
+    fn forgettable(&self, host: u8) -> Forgettable {
+        let bounds = self.adapter.library.bounds(host);
+        Forgettable {
+            bound: bounds.longest(),
+            across_boots: self.scope.reboots > 0 && bounds.mode == ModeText::Grace,
+        }
     }
 
     fn server_steps(&self, world: &World) -> Vec<(Step, Server)> {
@@ -161,14 +200,13 @@ impl Model {
                 if restored.at.revision <= self.scope.revisions {
                     steps.push((raised, restored));
                 }
-                if to < server.at.revision {
+                if to < server.at.revision && self.scope.restores == Restores::Any {
                     let step = Step::ServerIsRestored { to, raised: false };
                     steps.push((step, server.forgotten(to)));
                 }
             }
         }
-        for host in 0..world.hosts.len() {
-            let host = u8::try_from(host).unwrap();
+        for host in self.numbers() {
             if self.scope.outs {
                 let out = server.out ^ (1 << host);
                 let step = match server.is_out(host) {
@@ -186,6 +224,15 @@ impl Machine for Model {
     type State = World;
     type Step = Step;
     type Fault = Fault;
+    type Packed = Packed;
+
+    fn pack(&self, world: &World) -> Packed {
+        self.parts.pack(world)
+    }
+
+    fn unpack(&self, packed: Packed) -> World {
+        self.parts.unpack(&packed)
+    }
 
     fn start(&self) -> World {
         World {
@@ -195,17 +242,17 @@ impl Machine for Model {
                 past: Past::Straight,
                 out: 0,
             },
-            hosts: vec![Host::enrolled(); self.scope.bounds.len()],
+            hosts: self.numbers().map(|_| Host::enrolled()).collect(),
         }
     }
 
     fn steps(&self, world: &World) -> Vec<Taken<Self>> {
         let mut older = world.clone();
         let oldest = self.oldest();
-        older
-            .hosts
-            .iter_mut()
-            .for_each(|host| host.grow_older(oldest));
+        for (host, number) in older.hosts.iter_mut().zip(self.numbers()) {
+            host.grow_older(oldest);
+            host.forget(self.forgettable(number));
+        }
         let mut steps = vec![Taken {
             step: Step::TimePasses,
             state: older,
@@ -222,8 +269,7 @@ impl Machine for Model {
                 fault: None,
             });
         }
-        for (index, before) in world.hosts.iter().enumerate() {
-            let number = u8::try_from(index).unwrap();
+        for ((index, before), number) in world.hosts.iter().enumerate().zip(self.numbers()) {
             let place = Place {
                 server: world.server,
                 number,
@@ -231,6 +277,7 @@ impl Machine for Model {
             };
             for (does, mut host, fault) in self.host_steps(&place) {
                 host.questions.sort_unstable();
+                host.forget(self.forgettable(number));
                 let mut state = world.clone();
                 state.hosts[index] = host;
                 let step = Step::Host { host: number, does };
@@ -241,24 +288,27 @@ impl Machine for Model {
     }
 
     fn fault(&self, world: &World) -> Option<Fault> {
-        world.hosts.iter().enumerate().find_map(|(index, host)| {
-            let number = u8::try_from(index).unwrap();
-            let answering = match self.scope.processes {
-                Processes::Daemon => Answering {
-                    host: number,
-                    memory: host.daemon?.memory,
-                    refused: host.truth.daemon_refused,
-                    by_disk: true,
-                },
-                Processes::LookupOnce => Answering {
-                    host: number,
-                    memory: self.adapter.recall(number, host.disk, host.now()),
-                    refused: host.truth.disk_refused,
-                    by_disk: true,
-                },
-            };
-            wrong_answer(&self.adapter, world.server, host, &answering)
-        })
+        world
+            .hosts
+            .iter()
+            .zip(self.numbers())
+            .find_map(|(host, number)| {
+                let answering = match self.scope.processes {
+                    Processes::Daemon => Answering {
+                        host: number,
+                        memory: host.daemon?.memory,
+                        refused: host.truth.daemon_refused,
+                        by_disk: true,
+                    },
+                    Processes::LookupOnce => Answering {
+                        host: number,
+                        memory: self.adapter.recall(number, host.disk, host.now()),
+                        refused: host.truth.disk_refused,
+                        by_disk: true,
+                    },
+                };
+                wrong_answer(&self.adapter, world.server, host, &answering)
+            })
     }
 }
 

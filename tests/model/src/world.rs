@@ -172,6 +172,15 @@ pub(crate) struct Truth {
     pub(crate) began_ahead: Option<i8>,
 }
 
+/// From when on a host's own bounds let a word of the key server's count no more.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Forgettable {
+    /// Ages above it.
+    pub(crate) bound: u8,
+    /// Whether any word counts in a later boot.
+    pub(crate) across_boots: bool,
+}
+
 /// Questions of one host that may be on their way together.
 pub(crate) const QUESTIONS: usize = 2;
 
@@ -235,6 +244,19 @@ impl Host {
             boot: self.boot,
             least: None,
         }
+    }
+
+    /// Forgets what no claim can ask for any more, so that states which differ in nothing else are one.
+    pub(crate) fn forget(&mut self, past: Forgettable) {
+        let (boot, truth) = (self.boot, &mut self.truth);
+        // Questions end with their boot: any later word is of a newer one.
+        truth.vouched = truth
+            .vouched
+            .filter(|when| when.boot == boot && when.age <= past.bound);
+        // A wall clock is never behind the truth, so by it none gets younger than this.
+        truth.vouched_by_wall = truth
+            .vouched_by_wall
+            .filter(|when| past.across_boots && when.age_by_wall(0) <= i16::from(past.bound));
     }
 
     /// Lets one unit of time pass; ages stop at `oldest`.
