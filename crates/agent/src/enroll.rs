@@ -131,13 +131,7 @@ fn check(
     if CaPin::of(&ca) != CaPin::from_bytes(token.ca_pin) {
         return Err(EnrollError::Answer("its CA is not the one of the token"));
     }
-    let snapshot_key = SnapshotPublicKey::from_openssh(&enrolled.snapshot_key)
-        .map_err(|_| EnrollError::Answer("its snapshot key is not an Ed25519 key"))?;
-    if snapshot_key.pin().ok() != Some(token.snapshot_pin) {
-        return Err(EnrollError::Answer(
-            "its snapshot key is not the one of the token",
-        ));
-    }
+    let snapshot_key = pinned(&enrolled, token)?;
     if !key.is_in(&enrolled.certificate) {
         return Err(EnrollError::Answer(
             "its certificate is not for this host's key",
@@ -149,6 +143,7 @@ fn check(
         server,
         epoch: enrolled.epoch,
         revision: enrolled.revision,
+        keys_serial: enrolled.keys_serial,
     };
     if HostId::parse(&host.host_id).is_err()
         || HostName::parse(&host.name).is_err()
@@ -166,6 +161,19 @@ fn check(
         ca,
         snapshot_key,
     })
+}
+
+/// The key that the token names: the one that signs, or the one that it is about to be exchanged for.
+fn pinned(enrolled: &Enrolled, token: &EnrolmentToken) -> Result<SnapshotPublicKey, EnrollError> {
+    let lines = std::iter::once(&enrolled.snapshot_key).chain(&enrolled.next_snapshot_key);
+    let keys = lines.map(|line| SnapshotPublicKey::from_openssh(line).map(|key| key.newest()));
+    let keys: Vec<_> = keys
+        .collect::<Result<_, _>>()
+        .map_err(|_| EnrollError::Answer("its snapshot key is not an Ed25519 key"))?;
+    let pinned = |key: &SnapshotPublicKey| key.pin().ok() == Some(token.snapshot_pin);
+    keys.into_iter().find(pinned).ok_or(EnrollError::Answer(
+        "its snapshot key is not the one of the token; a token from before an exchange of the key has ended with it",
+    ))
 }
 
 /// The credential comes last: with it the host is enrolled, and everything else must be ready by then. What an earlier

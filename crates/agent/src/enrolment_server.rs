@@ -60,6 +60,8 @@ impl Authority {
             certificate: self.sign(&asked.csr),
             ca: self.ca.pem(),
             snapshot_key: snapshot_key().public().to_openssh().unwrap(),
+            next_snapshot_key: None,
+            keys_serial: 0,
             epoch: 3,
             revision: 7,
         }

@@ -6,11 +6,14 @@
 //! repeating one, nobody gets in.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use keyroster_api::asks::{self, Asking};
 use keyroster_api::heartbeat::{HEARTBEAT_HEADER, NONCE_HEADER, Nonce};
-use keyroster_api::paths::{HOST_CERTIFICATE, HOST_SNAPSHOT};
+use keyroster_api::key_set::{self, KeyChain};
+use keyroster_api::paths::{HOST_CERTIFICATE, HOST_KEYS, HOST_SNAPSHOT};
+use keyroster_api::signature::SnapshotPublicKey;
 use keyroster_api::snapshot::{CONTENT_TYPE, MAX_BYTES, Tag};
 use keyroster_api::update;
 use keyroster_edge::client::Answer;
@@ -38,6 +41,10 @@ pub struct Fetcher {
     server: String,
     authority: Authority,
     asking: Asking,
+    /// The serial of the set of snapshot keys that the host goes by.
+    keys_serial: u64,
+    /// That of the newest one, as far as the key server has said.
+    keys_announced: AtomicU64,
 }
 
 /// What was asked: by what is held, and in which time.
@@ -103,6 +110,8 @@ impl Fetcher {
             server,
             authority: credential.authority(),
             asking: Asking::Daemon,
+            keys_serial: credential.host.keys_serial,
+            keys_announced: AtomicU64::new(0),
         })
     }
 
@@ -139,6 +148,7 @@ impl Fetcher {
             .send(self.question(ask, nonce), MAX_BYTES)
             .await
             .map_err(|err| Failure::Transport(describe(&err)))?;
+        self.note_keys(&answer);
         match (answer.status.as_u16(), &ask.held) {
             (200, held) => {
                 let base = match (answer.media_type(), held) {
@@ -171,6 +181,7 @@ impl Fetcher {
             .request(http::Method::GET, &url)
             .header(http::header::ACCEPT, ask.accept())
             .header(NONCE_HEADER, nonce.to_string())
+            .header(key_set::HEADER, self.keys_serial)
             .timeout(ask.total);
         if let Some(asking) = self.asking.header() {
             request = request.header(asks::HEADER, asking);
@@ -188,6 +199,42 @@ impl Fetcher {
         let header = answer.headers.get(HEARTBEAT_HEADER);
         let header = header.map(http::HeaderValue::as_bytes);
         Vouched::read(header, &self.authority, nonce, ask.seen)
+    }
+
+    /// Whose word is believed.
+    pub fn authority(&self) -> &Authority {
+        &self.authority
+    }
+
+    /// Takes note of the set of snapshot keys that the key server has. It is a hint: what is believed is signed.
+    fn note_keys(&self, answer: &Answer) {
+        let serial = answer.headers.get(key_set::HEADER);
+        let serial = serial.and_then(|value| value.to_str().ok()?.parse().ok());
+        if let Some(serial) = serial {
+            self.keys_announced.store(serial, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether the key server has a later set of snapshot keys than the host.
+    #[must_use]
+    pub fn is_behind_keys(&self) -> bool {
+        self.keys_announced.load(Ordering::Relaxed) > self.keys_serial
+    }
+
+    /// Asks for the sets of snapshot keys after the host's own; the newest that they lead to, with its serial.
+    ///
+    /// # Errors
+    /// When there was no answer, or none that can be read.
+    pub async fn newer_keys(
+        &self,
+        total: Duration,
+    ) -> Result<Option<(SnapshotPublicKey, u64)>, FetchError> {
+        let path = format!("{HOST_KEYS}?after={}", self.keys_serial);
+        let request = self.get(&path).timeout(total);
+        let answer = self.send(request, key_set::MAX_BYTES).await?.success()?;
+        // What makes no sense leads nowhere.
+        let chain: KeyChain = serde_json::from_slice(&answer.body).unwrap_or_default();
+        Ok(chain.follow(&self.authority.key, self.keys_serial))
     }
 
     /// Begins a question about something else.

@@ -35,6 +35,7 @@ pub mod shared;
 pub mod socket;
 pub mod state;
 pub mod status;
+pub mod trust;
 
 #[cfg(test)]
 mod enrolment_server;

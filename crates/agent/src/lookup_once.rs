@@ -8,6 +8,7 @@ use std::io::{Read, Write as _};
 
 use keyroster_api::asks::Asking;
 use keyroster_wire::{Question, Reason, Request};
+use tokio::time::Instant;
 
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
@@ -21,7 +22,8 @@ use crate::fetch::{Ask, Fetched, Fetcher, Form, LOGIN_TIMEOUT};
 use crate::random::jitter;
 use crate::reply;
 use crate::state::dir::{Lock, Locked};
-use crate::state::{Credential, StateDir, files, journal, memory};
+use crate::state::{Credential, StateDir, StateError, files, journal, memory};
+use crate::trust;
 
 /// Answers the one request.
 ///
@@ -164,18 +166,52 @@ impl<'a> Once<'a> {
             .enable_all()
             .build()
             .map_err(|err| AgentError::Internal(err.to_string()))?;
-        let fetched = runtime.block_on(fetcher.fetch(ask));
+        let (fetched, credential) = runtime.block_on(self.fetch(&fetcher, (ask, &known), asking));
         let known = known.after(&fetched.outcome, &sent);
         let lock = runtime.block_on(memory::lock(&self.dir));
         // A name that is being resolved can't be interrupted; waiting for it would break the deadline.
         runtime.shutdown_background();
         if let Ok(Some(lock)) = lock {
-            self.keep(&known, &fetched, &lock);
+            let kept = self.keep(&known, &fetched, &lock);
+            // After the snapshot, which may be by the key that stays.
+            let kept = kept.and_then(|()| credential.map_or(Ok(()), |new| new.save(&self.dir)));
+            if let Err(err) = kept {
+                tracing::error!(error = %err, "the answer can't be kept");
+            }
         }
         Ok(known)
     }
 
-    fn keep(&self, known: &Knowledge, fetched: &Fetched, lock: &Lock) {
+    /// Asks, and follows an exchange of snapshot keys where no daemon does; the credential that has to be kept then.
+    async fn fetch(
+        &self,
+        fetcher: &Fetcher,
+        (ask, known): (Ask, &Knowledge),
+        asking: Asking,
+    ) -> (Fetched, Option<Credential>) {
+        let started = Instant::now();
+        let left = || LOGIN_TIMEOUT.saturating_sub(started.elapsed());
+        let fetched = fetcher.fetch(ask.clone()).await;
+        if asking != Asking::EachLogin {
+            return (fetched, None);
+        }
+        let server = self.config.server.as_deref();
+        let new = trust::follow((fetcher, &self.credential), server, known, left()).await;
+        let Some(new) = new else {
+            return (fetched, None);
+        };
+        let fetched = match (new.snapshot, &fetched.outcome) {
+            (Some(whole), _) => whole,
+            (None, Outcome::Failed(_)) => {
+                let total = left();
+                new.fetcher.fetch(Ask { total, ..ask }).await
+            }
+            (None, _) => fetched,
+        };
+        (fetched, Some(new.credential))
+    }
+
+    fn keep(&self, known: &Knowledge, fetched: &Fetched, lock: &Lock) -> Result<(), StateError> {
         let now = self.clock.now();
         let mut breaker = files::read_breaker(&self.dir, &now);
         let failed = match &fetched.outcome {
@@ -189,13 +225,10 @@ impl<'a> Once<'a> {
                 false
             }
         };
-        let saved = files::write_breaker(&self.dir, &breaker, &now).and_then(|()| match failed {
+        files::write_breaker(&self.dir, &breaker, &now).and_then(|()| match failed {
             true => memory::save_found(&self.dir, known, lock),
             false => memory::save(&self.dir, known, fetched.document.as_ref(), lock),
-        });
-        if let Err(err) = saved {
-            tracing::error!(error = %err, "the answer can't be kept");
-        }
+        })
     }
 }
 

@@ -17,6 +17,7 @@ use crate::random::jitter;
 use crate::renew;
 use crate::shared::Shared;
 use crate::state::{Credential, StateDir};
+use crate::trust;
 
 /// Everything that the poller needs.
 #[derive(Debug)]
@@ -38,6 +39,16 @@ pub struct Poller {
 enum Cause {
     Interval,
     Login,
+}
+
+/// What became of an exchange of snapshot keys.
+#[must_use]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Followed {
+    /// The host goes by others now.
+    NewKeys,
+    /// There was none, or it could not be followed yet.
+    Nothing,
 }
 
 /// A question on its way.
@@ -123,11 +134,48 @@ impl Poller {
         self.keeper.keep(&self.shared, true).await;
     }
 
-    /// One attempt.
+    /// One attempt; once more where the answer is signed by a key that the host had still to learn of.
     async fn attempt(&mut self, cause: Cause) {
         let asked = self.asked(cause);
-        let fetched = self.fetcher.fetch(asked.ask.clone()).await;
+        let mut fetched = self.fetcher.fetch(asked.ask.clone()).await;
+        if self.follow_keys(asked.ask.total).await == Followed::NewKeys
+            && matches!(fetched.outcome, Outcome::Failed(_))
+        {
+            fetched = self.fetcher.fetch(asked.ask.clone()).await;
+        }
         self.conclude(asked, fetched).await;
+    }
+
+    /// Goes by the key server's newest snapshot keys, where they are others.
+    async fn follow_keys(&mut self, total: Duration) -> Followed {
+        let known = self.shared.known();
+        let sent = self.shared.now();
+        let from = (self.fetcher.as_ref(), &self.credential);
+        let server = self.config.server.as_deref();
+        let Some(new) = trust::follow(from, server, &known, total).await else {
+            return Followed::Nothing;
+        };
+        if let Some(Fetched { outcome, document }) = new.snapshot {
+            self.shared.learn(known.after(&outcome, &sent));
+            document
+                .into_iter()
+                .for_each(|document| self.keeper.take(document));
+            self.keeper.keep(&self.shared, true).await;
+            if self.keeper.owes() {
+                return Followed::Nothing;
+            }
+        }
+        if let Err(err) = new.credential.save(self.keeper.dir()) {
+            tracing::error!(error = %err, "the key server's new snapshot key can't be kept");
+            return Followed::Nothing;
+        }
+        tracing::info!(
+            serial = new.credential.host.keys_serial,
+            "the key server's snapshot keys are others now"
+        );
+        self.credential = new.credential;
+        self.connect(new.fetcher);
+        Followed::NewKeys
     }
 
     /// One question that the key server may hold. A login can't wait for its end, so it asks beside it: if that succeeds, the
@@ -142,7 +190,13 @@ impl Poller {
         let mut answer = std::pin::pin!(fetcher.fetch(asked.ask.clone()));
         loop {
             tokio::select! {
-                fetched = &mut answer => return self.conclude(asked, fetched).await,
+                fetched = &mut answer => {
+                    let failed = matches!(fetched.outcome, Outcome::Failed(_));
+                    if self.follow_keys(BACKGROUND_TIMEOUT).await == Followed::NewKeys && failed {
+                        return self.attempt(Cause::Interval).await;
+                    }
+                    return self.conclude(asked, fetched).await;
+                }
                 Some(()) = poked.recv(), if asked.ask.wait.is_some() => {}
             }
             // Nothing is fresh although a question is on its way: its connection may be the reason.

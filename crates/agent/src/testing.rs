@@ -264,6 +264,7 @@ pub(crate) fn credential(ca: &TestCa, server: &str) -> Credential {
         server: server.to_owned(),
         epoch: 1,
         revision: 1,
+        keys_serial: 0,
     };
     let key = Zeroizing::new(key.serialize_pem());
     let ca = ca.certificate_pem().to_owned();

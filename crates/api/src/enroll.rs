@@ -183,6 +183,12 @@ pub struct Enrolled {
     pub ca: String,
     /// The snapshot key's public half, as an OpenSSH line.
     pub snapshot_key: String,
+    /// That of the key that it is about to be exchanged for, if it is: enrolment tokens carry the pin of the one or the other.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_snapshot_key: Option<String>,
+    /// The serial of the set of snapshot keys from which the host goes on.
+    #[serde(default)]
+    pub keys_serial: u64,
     /// The epoch of the roster at this moment.
     pub epoch: u64,
     /// The revision that the enrolment made: no snapshot below it is this host's.

@@ -19,6 +19,7 @@ pub mod host;
 pub mod host_group;
 pub mod host_report;
 pub mod key;
+pub mod key_set;
 pub mod page;
 pub mod paths;
 pub mod problem;

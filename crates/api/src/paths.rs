@@ -60,6 +60,8 @@ pub const ENROLL: &str = "/v1/enroll";
 pub const HOST_SNAPSHOT: &str = "/v1/host/snapshot";
 /// The revoked keys, for every host alike.
 pub const HOST_REVOKED_KEYS: &str = "/v1/host/revoked-keys";
+/// The snapshot keys that the calling host is to go by: the signed documents that tell it.
+pub const HOST_KEYS: &str = "/v1/host/keys";
 /// A new client certificate for the calling host.
 pub const HOST_CERTIFICATE: &str = "/v1/host/certificate";
 /// What happened on the calling host.

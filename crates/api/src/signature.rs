@@ -27,6 +27,8 @@ pub enum Namespace {
     Heartbeat,
     /// [`crate::revoked_keys`].
     RevokedKeys,
+    /// [`crate::key_set`].
+    Keys,
 }
 
 impl Namespace {
@@ -38,6 +40,7 @@ impl Namespace {
             Self::Update => "keyroster-update@v1",
             Self::Heartbeat => "keyroster-heartbeat@v1",
             Self::RevokedKeys => "keyroster-revoked-keys@v1",
+            Self::Keys => "keyroster-keys@v1",
         }
     }
 }
@@ -45,9 +48,13 @@ impl Namespace {
 /// The key server's private key for snapshots. Its `Debug` shows no secret.
 pub struct SnapshotKey(PrivateKey);
 
-/// The public half, that hosts pin when they enrol.
+/// The public half, that hosts pin when they enrol; and beside it, while the key is exchanged, that of the key before it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SnapshotPublicKey(PublicKey);
+pub struct SnapshotPublicKey {
+    newest: PublicKey,
+    /// What it signed holds as well.
+    older: Option<PublicKey>,
+}
 
 /// Why a key or a signed document was refused.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -105,7 +112,7 @@ impl SnapshotKey {
     /// The public half.
     #[must_use]
     pub fn public(&self) -> SnapshotPublicKey {
-        SnapshotPublicKey(self.0.public_key().clone())
+        SnapshotPublicKey::one(self.0.public_key().clone())
     }
 
     /// The signed document over `bytes`: armour, then the bytes themselves.
@@ -136,32 +143,68 @@ impl fmt::Debug for SnapshotKey {
 }
 
 impl SnapshotPublicKey {
-    /// Reads a public key line, `ssh-ed25519 AAAA…`.
-    ///
-    /// # Errors
-    /// When the text is no such line.
-    pub fn from_openssh(text: &str) -> Result<Self, SignatureError> {
-        let key = PublicKey::from_openssh(text.trim_end()).map_err(|_| SignatureError::Key)?;
-        if key.algorithm() != Algorithm::Ed25519 {
-            return Err(SignatureError::Algorithm);
+    const fn one(newest: PublicKey) -> Self {
+        Self {
+            newest,
+            older: None,
         }
-        Ok(Self(key))
     }
 
-    /// Writes the public key line, without a final newline.
+    /// Reads a public key line, `ssh-ed25519 AAAA…`, and if there is a second one, the key before it.
+    ///
+    /// # Errors
+    /// When the text is no such lines.
+    pub fn from_openssh(text: &str) -> Result<Self, SignatureError> {
+        let mut keys = text.trim_end().split('\n').map(|line| {
+            let key = PublicKey::from_openssh(line).map_err(|_| SignatureError::Key)?;
+            match key.algorithm() {
+                Algorithm::Ed25519 => Ok(key),
+                _ => Err(SignatureError::Algorithm),
+            }
+        });
+        let newest = keys.next().ok_or(SignatureError::Key)??;
+        let older = keys.next().transpose()?;
+        match keys.next() {
+            None => Ok(Self { newest, older }),
+            Some(_) => Err(SignatureError::Key),
+        }
+    }
+
+    /// Writes the public key line, or both, without a final newline.
     ///
     /// # Errors
     /// Never in practice.
     pub fn to_openssh(&self) -> Result<String, SignatureError> {
-        self.0.to_openssh().map_err(|_| SignatureError::Key)
+        let lines = std::iter::once(&self.newest).chain(&self.older);
+        let lines: Result<Vec<_>, _> = lines.map(PublicKey::to_openssh).collect();
+        Ok(lines.map_err(|_| SignatureError::Key)?.join("\n"))
     }
 
-    /// SHA-256 of the key blob: the pin that an enrolment token carries.
+    /// The newest key without the one before it.
+    #[must_use]
+    pub fn newest(&self) -> Self {
+        Self::one(self.newest.clone())
+    }
+
+    /// Whether all of these keys are among them.
+    #[must_use]
+    pub fn holds(&self, others: &Self) -> bool {
+        let mut others = std::iter::once(&others.newest).chain(&others.older);
+        others.all(|key| self.newest == *key || self.older.as_ref() == Some(key))
+    }
+
+    /// Whether the key before the newest counts as well.
+    #[must_use]
+    pub const fn has_older(&self) -> bool {
+        self.older.is_some()
+    }
+
+    /// SHA-256 of the newest key's blob: the pin that an enrolment token carries.
     ///
     /// # Errors
     /// Never in practice.
     pub fn pin(&self) -> Result<[u8; 32], SignatureError> {
-        let blob = self.0.to_bytes().map_err(|_| SignatureError::Key)?;
+        let blob = self.newest.to_bytes().map_err(|_| SignatureError::Key)?;
         Ok(Sha256::digest(blob).into())
     }
 
@@ -179,14 +222,16 @@ impl SnapshotPublicKey {
         if signature.hash_alg() != HashAlg::Sha512 {
             return Err(SignatureError::Signature);
         }
-        self.0
-            .verify(namespace.as_str(), bytes, &signature)
-            .map_err(|_| SignatureError::Signature)?;
-        Ok(bytes)
+        let mut keys = std::iter::once(&self.newest).chain(&self.older);
+        let signed_by = |key: &PublicKey| key.verify(namespace.as_str(), bytes, &signature).is_ok();
+        match keys.any(signed_by) {
+            true => Ok(bytes),
+            false => Err(SignatureError::Signature),
+        }
     }
 
     fn pin_text(&self) -> String {
-        self.0.fingerprint(HashAlg::Sha256).to_string()
+        self.newest.fingerprint(HashAlg::Sha256).to_string()
     }
 }
 
@@ -277,12 +322,27 @@ mod tests {
     }
 
     #[test]
+    fn while_keys_are_exchanged_what_either_signed_holds_and_nothing_else() {
+        let lines = [key(2), key(1)].map(|key| key.public().to_openssh().unwrap());
+        let both = SnapshotPublicKey::from_openssh(&lines.join("\n")).unwrap();
+        for (seed, holds, alone) in [(1, true, false), (2, true, true), (3, false, false)] {
+            let document = key(seed).sign(Namespace::Snapshot, b"{}").unwrap();
+            assert_eq!(both.verify(Namespace::Snapshot, &document).is_ok(), holds);
+            let newest = both.newest().verify(Namespace::Snapshot, &document);
+            assert_eq!(newest.is_ok(), alone);
+        }
+        assert_eq!(both.to_openssh().unwrap(), lines.join("\n"));
+        assert_eq!(both.pin(), key(2).public().pin());
+    }
+
+    #[test]
     fn a_document_of_one_kind_never_passes_as_another() {
         let kinds = [
             Namespace::Snapshot,
             Namespace::Update,
             Namespace::Heartbeat,
             Namespace::RevokedKeys,
+            Namespace::Keys,
         ];
         for signed in kinds {
             let document = key(1).sign(signed, b"{}").unwrap();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
-use keyroster_api::signature::{SignatureError, SnapshotKey};
+use keyroster_api::signature::{SignatureError, SnapshotKey, SnapshotPublicKey};
 use keyroster_api::snapshot::Tag;
 use keyroster_keys::KeyPolicy;
 use keyroster_roster::Timestamp;
@@ -19,6 +19,8 @@ use crate::clock::Clock;
 use crate::confirmations::Confirmations;
 use crate::estate::Estate;
 use crate::guard::RequestIds;
+use crate::key_chain::Chain;
+use crate::known_keys::KnownKeys;
 use crate::limits::Limits;
 use crate::metrics::Metrics;
 use crate::open::Opened;
@@ -43,6 +45,10 @@ pub struct Application {
     pub ca: Ca,
     /// The public half of the snapshot key, as hosts get it.
     pub snapshot_key: PublicHalf,
+    /// What hosts are told about snapshot keys.
+    pub key_chain: Chain,
+    /// Which of them hosts go by.
+    pub known_keys: KnownKeys,
     /// Signs what hosts are told.
     pub signing_key: Arc<SnapshotKey>,
     /// How every host stands.
@@ -90,8 +96,24 @@ pub struct Application {
 pub struct PublicHalf {
     /// As an OpenSSH line.
     pub line: String,
-    /// SHA-256 of the key blob.
+    /// The line of the key that it is about to be exchanged for, if it is.
+    pub next_line: Option<String>,
+    /// SHA-256 of the newest key's blob.
     pub pin: [u8; 32],
+}
+
+impl PublicHalf {
+    fn of(signing: &SnapshotPublicKey, chain: &Chain) -> Result<Self, SignatureError> {
+        let newest = chain
+            .keys()?
+            .map_or_else(|| signing.clone(), |keys| keys.newest());
+        let next = (newest != *signing).then(|| newest.to_openssh());
+        Ok(Self {
+            line: signing.to_openssh()?,
+            next_line: next.transpose()?,
+            pin: newest.pin()?,
+        })
+    }
 }
 
 /// What an application is made of.
@@ -115,6 +137,9 @@ pub enum StartError {
     /// The snapshot key is of no use.
     #[error(transparent)]
     SnapshotKey(#[from] SignatureError),
+    /// Hosts would believe nothing that it signs.
+    #[error("the snapshot key is none that hosts were told of; see snapshot-keys.json")]
+    UnknownKey,
     /// There is no randomness.
     #[error(transparent)]
     Random(#[from] RandomError),
@@ -127,11 +152,8 @@ impl Application {
     /// When the database does not answer.
     pub async fn start(parts: Parts, openapi: Bytes) -> Result<App, StartError> {
         let signing_key = Arc::new(parts.opened.snapshot_key);
-        let public = signing_key.public();
-        let snapshot_key = PublicHalf {
-            line: public.to_openssh()?,
-            pin: public.pin()?,
-        };
+        let key_chain = parts.opened.key_chain;
+        let snapshot_key = PublicHalf::of(&signing_key.public(), &key_chain)?;
         let state = parts.opened.store.state().await?;
         let first_id = u64::from_be_bytes(random_bytes(parts.random.as_ref())?);
         let app = Arc::new(Self {
@@ -142,6 +164,8 @@ impl Application {
             store: parts.opened.store,
             ca: parts.opened.ca,
             snapshot_key,
+            key_chain,
+            known_keys: KnownKeys::default(),
             estate: Estate::default(),
             snapshots: Snapshots::new(Arc::clone(&signing_key), parts.limits.renderings),
             signing_key,

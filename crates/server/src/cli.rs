@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use keyroster_keys::HostName;
 
 /// The key server.
 #[derive(Debug, Parser)]
@@ -31,6 +32,8 @@ pub enum Command {
     AdminToken(AdminToken),
     /// Copy the roster into a file; the key server may go on meanwhile
     Backup(Backup),
+    /// Exchange the snapshot key, step by step, while hosts go on
+    Rotate(Rotate),
     /// Take the roster from a backup: raises the epoch, and ends again what was revoked since
     Restore(Restore),
 }
@@ -104,6 +107,38 @@ pub struct Backup {
     /// The file to make; it must not exist yet
     #[arg(long, value_name = "FILE")]
     pub to: PathBuf,
+}
+
+/// `rotate`.
+#[derive(Debug, Args)]
+pub struct Rotate {
+    /// The directory that `init` made
+    #[arg(long, value_name = "DIR", env = "KEYROSTER_SERVER_DATA")]
+    pub data: PathBuf,
+    /// Which step
+    #[command(subcommand)]
+    pub step: RotateStep,
+}
+
+/// The steps of an exchange.
+#[derive(Debug, Subcommand)]
+pub enum RotateStep {
+    /// Begin: make a new snapshot key, of which hosts learn
+    SnapshotKey,
+    /// Sign with the new key, once every host knows it
+    Switch(Abandon),
+    /// End: hosts believe the new key alone, and the old one is thrown away
+    Finish(Abandon),
+    /// Tell where it stands, and which hosts are behind
+    Status,
+}
+
+/// Hosts that are not waited for.
+#[derive(Debug, Args)]
+pub struct Abandon {
+    /// A host that need not know the new key; may be given several times
+    #[arg(long, value_name = "HOST")]
+    pub abandon: Vec<HostName>,
 }
 
 /// `restore`.

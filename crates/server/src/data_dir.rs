@@ -158,6 +158,18 @@ impl DataDir {
         self.0.join("snapshot-key.pub")
     }
 
+    /// The snapshot key that is not the one that signs, while keys are exchanged.
+    #[must_use]
+    pub fn next_snapshot_key(&self) -> PathBuf {
+        self.0.join("snapshot-key.next")
+    }
+
+    /// What hosts are told about snapshot keys.
+    #[must_use]
+    pub fn key_chain(&self) -> PathBuf {
+        self.0.join("snapshot-keys.json")
+    }
+
     /// The database, when it is SQLite.
     #[must_use]
     pub fn sqlite(&self) -> PathBuf {
@@ -204,15 +216,51 @@ pub fn write_public(path: &Path, text: &str) -> Result<(), FileError> {
 /// # Errors
 /// When it can't be written.
 pub fn replace(path: &Path, text: &str) -> Result<(), FileError> {
-    let temporary = path.with_extension("new");
-    match fs::remove_file(&temporary) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            return Err(failed("remove", &temporary, error));
-        }
-        _ => {}
+    replace_with(path, text, write_secret)
+}
+
+/// The same with one that everybody may read.
+///
+/// # Errors
+/// When it can't be written.
+pub fn replace_public(path: &Path, text: &str) -> Result<(), FileError> {
+    replace_with(path, text, write_public)
+}
+
+fn replace_with(
+    path: &Path,
+    text: &str,
+    write: fn(&Path, &str) -> Result<(), FileError>,
+) -> Result<(), FileError> {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(".new");
+    let temporary = path.with_file_name(name);
+    remove(&temporary)?;
+    write(&temporary, text)?;
+    fs::rename(&temporary, path).map_err(|error| failed("rename", &temporary, error))?;
+    path.parent().map_or(Ok(()), sync_dir)
+}
+
+/// Removes a file, if it is there.
+///
+/// # Errors
+/// When the operating system refuses.
+pub fn remove(path: &Path) -> Result<(), FileError> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failed("remove", path, error)),
+        _ => Ok(()),
     }
-    write_secret(&temporary, text)?;
-    fs::rename(&temporary, path).map_err(|error| failed("rename", &temporary, error))
+}
+
+/// Exchanges two files in one step.
+///
+/// # Errors
+/// When one is not there, or the operating system refuses.
+pub fn exchange(one: &Path, other: &Path) -> Result<(), FileError> {
+    use rustix::fs::{CWD, RenameFlags, renameat_with};
+    renameat_with(CWD, one, CWD, other, RenameFlags::EXCHANGE)
+        .map_err(|error| failed("replace", other, error.into()))?;
+    other.parent().map_or(Ok(()), sync_dir)
 }
 
 /// Renames a file, unless there is something at the new path.

@@ -10,6 +10,7 @@ use crate::ca::{Ca, CaError};
 use crate::config::Config;
 use crate::credentials::{Credential, Credentials};
 use crate::data_dir::{DataDir, FileError, read_public, read_secret};
+use crate::key_chain::{Chain, ChainError};
 
 /// The roster and the keys.
 pub struct Opened {
@@ -19,6 +20,8 @@ pub struct Opened {
     pub ca: Ca,
     /// Signs snapshots.
     pub snapshot_key: SnapshotKey,
+    /// What hosts are told about snapshot keys.
+    pub key_chain: Chain,
 }
 
 /// A data directory that can't be used. Whoever runs the server has to put it right.
@@ -33,6 +36,9 @@ pub enum OpenError {
     /// The snapshot key can't be used.
     #[error(transparent)]
     SnapshotKey(#[from] SignatureError),
+    /// The chain of snapshot keys can't be used.
+    #[error(transparent)]
+    KeyChain(#[from] ChainError),
     /// The database's URL can't be used.
     #[error(transparent)]
     Location(#[from] LocationError),
@@ -58,11 +64,13 @@ pub async fn open(
     let ca = Ca::load(&read_public(&dir.ca())?, &ca_key)?;
     let snapshot_key =
         SnapshotKey::from_openssh(&secret(Credential::SnapshotKey, dir.snapshot_key())?)?;
+    let key_chain = Chain::load(dir)?;
     let store = open_store(dir, config).await?;
     Ok(Opened {
         store,
         ca,
         snapshot_key,
+        key_chain,
     })
 }
 

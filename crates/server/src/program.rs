@@ -1,5 +1,6 @@
 //! What the program does with its command line, its standard streams and its exit code.
 
+mod rotation;
 mod upkeep;
 
 use std::fmt::Display;
@@ -48,6 +49,7 @@ pub fn run(cli: Cli) -> ExitCode {
                 Command::Run(options) => run_command(&options).await,
                 Command::Openapi => openapi_command(),
                 Command::AdminToken(options) => admin_token_command(&options).await,
+                Command::Rotate(options) => rotation::rotate(&options).await,
                 Command::Backup(options) => upkeep::backup(&options).await,
                 Command::Restore(options) => upkeep::restore(&options).await,
             }

@@ -15,8 +15,8 @@ use crate::app::App;
 use crate::auth;
 use crate::guard;
 use crate::handlers::{
-    audit, enroll, enrolment_tokens, explain, grants, groups, host, host_groups, host_reports,
-    hosts, keys, receipts, revoked_keys, service, tokens, users,
+    audit, enroll, enrolment_tokens, explain, grants, groups, host, host_groups, host_keys,
+    host_reports, hosts, keys, receipts, revoked_keys, service, tokens, users,
 };
 use crate::limits::MAX_BODY_BYTES;
 use crate::openapi::{self, Access};
@@ -36,7 +36,11 @@ fn routes() -> [(Access, Effect, OpenApiRouter<App>); 7] {
         service::show_openapi
     ];
     let enrolling = group![enroll::enroll];
-    let polling = group![host::snapshot, revoked_keys::revoked_keys];
+    let polling = group![
+        host::snapshot,
+        host_keys::host_keys,
+        revoked_keys::revoked_keys
+    ];
     let telling = group![host::renew_certificate, host_reports::report];
     let auditors = group![
         service::metrics,

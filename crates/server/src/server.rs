@@ -24,7 +24,7 @@ pub struct Server {
     app: App,
     stop: oneshot::Sender<()>,
     serving: JoinHandle<Drained>,
-    beside: [JoinHandle<()>; 6],
+    beside: [JoinHandle<()>; 7],
 }
 
 /// A server can't be started.
@@ -91,6 +91,7 @@ impl Server {
             tokio::spawn(tasks::hear_writes(Arc::clone(&app))),
             tokio::spawn(tasks::wake_hosts(Arc::clone(&app), app.roster.last())),
             tokio::spawn(tasks::save_confirmations(Arc::clone(&app))),
+            tokio::spawn(tasks::save_known_keys(Arc::clone(&app))),
             tokio::spawn(journal::keep(Arc::clone(&app))),
             tokio::spawn(tasks::renew_certificate(
                 Arc::clone(&app),

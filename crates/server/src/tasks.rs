@@ -102,7 +102,19 @@ pub async fn save_confirmations(app: App) {
     }
 }
 
-/// Saves what is left when the server stops.
+/// Saves which snapshot keys hosts go by, a batch at a time.
+pub async fn save_known_keys(app: App) {
+    loop {
+        app.known_keys.unsaved().await;
+        tokio::time::sleep(CONFIRMATION_BATCH).await;
+        while let Err(error) = app.known_keys.save(&app.store).await {
+            tracing::warn!(%error, "which snapshot keys hosts go by can't be saved yet");
+            tokio::time::sleep(RETRY_PAUSE).await;
+        }
+    }
+}
+
+/// Saves what is left when the server stops. Which snapshot keys hosts go by, they say again.
 pub async fn save_last(app: &App) {
     match tokio::time::timeout(LAST_SAVE_TIMEOUT, app.confirmations.save(&app.store)).await {
         Ok(Ok(())) => {}

@@ -23,6 +23,7 @@ mod error;
 mod grants;
 mod groups;
 mod host_groups;
+mod host_keys;
 mod host_reports;
 mod hosts;
 mod journal;
@@ -83,6 +84,7 @@ fn every_statement() -> impl Iterator<Item = db::Statement> {
         grants::STATEMENTS,
         groups::STATEMENTS,
         host_groups::STATEMENTS,
+        host_keys::STATEMENTS,
         host_reports::STATEMENTS,
         hosts::STATEMENTS,
         journal::feed::STATEMENTS,

@@ -95,6 +95,7 @@ pub fn enrolled(
             server: server.to_owned(),
             epoch: 1,
             revision: 1,
+            keys_serial: 0,
         },
         key: credentials.key.clone(),
         certificate: credentials.certificate(number, crate::now_s())?,

@@ -37,6 +37,7 @@ pub(crate) fn enrol(path: &Path, world: &World, client: &ClientIdentity) -> Resu
             server: "https://keys.example.org".to_owned(),
             epoch: EPOCH,
             revision: 1,
+            keys_serial: 0,
         },
         key: client.key.clone().into(),
         certificate: client.certificate.clone(),

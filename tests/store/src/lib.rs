@@ -17,6 +17,7 @@ mod fixture;
 mod grants;
 mod groups;
 mod host_groups;
+mod host_keys;
 mod host_reports;
 mod hosts;
 mod journal;

@@ -34,7 +34,7 @@ pub struct Parts {
     pub fetchers: watch::Receiver<Arc<Fetcher>>,
     /// The state directory.
     pub dir: StateDir,
-    /// Whose lists are believed.
+    /// Whose lists were believed when the one on the disk was written.
     pub key: SnapshotPublicKey,
     /// The file that sshd reads, if there is to be one.
     pub krl: Option<KrlFile>,
@@ -49,7 +49,6 @@ pub struct Parts {
 pub struct Follower {
     shared: Arc<Shared>,
     fetchers: watch::Receiver<Arc<Fetcher>>,
-    key: SnapshotPublicKey,
     wait: Duration,
     interval: Duration,
     disk: Arc<Mutex<Disk>>,
@@ -76,7 +75,6 @@ impl Follower {
         Self {
             shared: parts.shared,
             fetchers: parts.fetchers,
-            key: parts.key,
             wait: parts.wait,
             interval: parts.interval,
             disk: Arc::new(Mutex::new(disk)),
@@ -149,7 +147,9 @@ impl Follower {
 
     /// Puts a list together and judges it, away from the thread that waits for sockets: a long one takes a while.
     async fn learn(&mut self, document: Vec<u8>, held: Listed) -> Result<Step, Refusal> {
-        let (key, floor) = (self.key.clone(), self.disk().floor());
+        // Keys may have been exchanged meanwhile.
+        let key = self.fetchers.borrow().authority().key.clone();
+        let floor = self.disk().floor();
         let judged = tokio::task::spawn_blocking(move || {
             let list = Received::verify(&document, &key)?.complete(held.as_deref())?;
             match judge(newest(held.as_deref(), floor.as_ref()), &list)? {

@@ -32,7 +32,7 @@ pub struct Credential {
     pub certificate: String,
     /// The CA's certificate, PEM.
     pub ca: String,
-    /// The key that signs snapshots.
+    /// The key that signs snapshots, or while it is exchanged both.
     pub snapshot_key: SnapshotPublicKey,
 }
 
@@ -50,6 +50,9 @@ pub struct HostFile {
     pub epoch: u64,
     /// The revision that the enrolment made: no older snapshot is this host's.
     pub revision: u64,
+    /// The serial of the set of snapshot keys that the host goes by.
+    #[serde(default)]
+    pub keys_serial: u64,
 }
 
 impl HostFile {

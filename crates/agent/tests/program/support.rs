@@ -283,6 +283,7 @@ fn credential(ca: &TestCa, server: &str) -> Credential {
             server: server.to_owned(),
             epoch: 1,
             revision: 1,
+            keys_serial: 0,
         },
         certificate: params.self_signed(&key).unwrap().pem(),
         key: key.serialize_pem().into(),

@@ -55,6 +55,8 @@ pub async fn enroll(
                 certificate,
                 ca: app.ca.pem().to_owned(),
                 snapshot_key: app.snapshot_key.line.clone(),
+                next_snapshot_key: app.snapshot_key.next_line.clone(),
+                keys_serial: app.key_chain.first_serial(),
                 epoch: state.epoch.get(),
                 revision: state.revision.get(),
             };

@@ -21,6 +21,7 @@ use crate::certificate_request::CertificateRequest;
 use crate::document::Document;
 use crate::error::{Answer, ApiError, model_error};
 use crate::extract::Json;
+use crate::handlers::host_keys;
 use crate::heartbeat::{self, Standing};
 use crate::host_identity::HostIdentity;
 use crate::later::{self, Later};
@@ -39,10 +40,12 @@ use crate::waiting::Waiter;
     params(("If-None-Match" = Option<String>, Header, description = "The entity tag of the snapshot that the host has"),
         ("Prefer" = Option<String>, Header, description = "`wait=<seconds>`: how long the host is ready to wait for a change"),
         ("Keyroster-Asks" = Option<String>, Header, description = "`each-login` on a host without the daemon; `beside-daemon` when one runs and what is named confirms nothing"),
+        ("Keyroster-Keys" = Option<u64>, Header, description = "The serial of the set of snapshot keys that the host goes by"),
         ("Keyroster-Nonce" = Option<String>, Header, description = "16 random bytes in base64url, made anew for each request")),
     responses(
         (status = 200, description = "The signed document", body = Vec<u8>, content_type = CONTENT_TYPE,
-            headers(("Keyroster-Heartbeat" = String, description = "With a nonce: a signed document in base64, which says what holds now"))),
+            headers(("Keyroster-Heartbeat" = String, description = "With a nonce: a signed document in base64, which says what holds now"),
+                ("Keyroster-Keys" = u64, description = "Once keys were exchanged: the serial of the newest set of snapshot keys"))),
         (status = 304, description = "The host has the newest",
             headers(("Keyroster-Heartbeat" = String, description = "As with 200")))))]
 pub async fn snapshot(
@@ -54,6 +57,7 @@ pub async fn snapshot(
         .get(header::IF_NONE_MATCH)
         .and_then(|value| Tag::from_header(value.to_str().ok()?).ok());
     let nonce = heartbeat::nonce(&headers)?;
+    let keys = host_keys::known(&headers);
     let asking = headers.get(asks::HEADER).map(HeaderValue::as_bytes);
     let span = held.and_then(|_| prefer::wait(&headers, app.limits.wait));
     // The wait begins before the look, so that no change falls between the two.
@@ -64,6 +68,7 @@ pub async fn snapshot(
         reads: reads(&headers),
         asking: Asking::from_header(asking),
         nonce,
+        keys,
     };
     let seen = look.look(&app).await?;
     let Some((span, waiter)) = wait else {
@@ -95,6 +100,8 @@ struct Look {
     reads: Reads,
     asking: Asking,
     nonce: Option<Nonce>,
+    /// The set of snapshot keys that the host goes by.
+    keys: Option<u64>,
 }
 
 /// What a look has found, and at which state of the roster.
@@ -180,7 +187,8 @@ impl Look {
                 let headers = [(header::ETAG, etag), NOT_TO_BE_KEPT];
                 let heartbeat = self.heartbeat(app, Standing { tag, at })?;
                 let heartbeat = AppendHeaders(heartbeat);
-                Ok((StatusCode::NOT_MODIFIED, headers, heartbeat).into_response())
+                let keys = AppendHeaders(host_keys::newest(app));
+                Ok((StatusCode::NOT_MODIFIED, headers, heartbeat, keys).into_response())
             }
             Seen::Document(document, at) => {
                 let tag = document.tag;
@@ -191,7 +199,8 @@ impl Look {
                     (header::CONTENT_TYPE, content_type),
                 ];
                 let heartbeat = self.heartbeat(app, Standing { tag, at })?;
-                Ok((headers, AppendHeaders(heartbeat), document.bytes).into_response())
+                let beside = AppendHeaders(heartbeat.into_iter().chain(host_keys::newest(app)));
+                Ok((headers, beside, document.bytes).into_response())
             }
         }
     }
@@ -220,6 +229,9 @@ impl Look {
             _ => nothing,
         };
         app.confirmations.hear(&self.caller.host, said);
+        if let (Naming::Confirms, Some(keys)) = (self.asking.naming(), self.keys) {
+            app.known_keys.hear(&self.caller.host, keys);
+        }
     }
 }
 

@@ -8,6 +8,7 @@ pub mod grants;
 pub mod groups;
 pub mod host;
 pub mod host_groups;
+pub mod host_keys;
 pub mod host_reports;
 pub mod hosts;
 pub mod keys;

@@ -123,6 +123,7 @@ async fn the_routes_without_a_token_are_few_and_known() {
         "GET /healthz",
         "GET /readyz",
         "GET /v1/ca",
+        "GET /v1/host/keys",
         "GET /v1/host/revoked-keys",
         "GET /v1/host/snapshot",
         "GET /v1/openapi.json",
