@@ -12,7 +12,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
 use keyroster_wire::{FINGERPRINT_MAX, KEY_BASE64_MAX, KEY_TYPE_MAX};
 
-use crate::asked::{Account, Asked, Key, Noted, Verb};
+use crate::asked::{Account, Asked, Chained, Key, Noted, Verb};
 use crate::config;
 
 /// What `--help` prints.
@@ -24,9 +24,10 @@ usage in sshd_config:
 --fingerprint=%f --key-id=%i --serial=%s --ca-fingerprint=%F --ca-type=%T --ca-key=%K
   AuthorizedKeysCommand /usr/lib/keyroster/keyroster-lookup keys --user=%u --uid=%U --type=%t --key=%k --fingerprint=%f
 
-also: --connection=%C (OpenSSH 9.4 and later), --config=PATH, --version, --help
+also: --connection=%C (OpenSSH 9.4 and later), --config=PATH, --chained=yes, --version, --help
 
 exit: 0 with lines: found; 0 without: an authoritative no; anything else: undecided
+With --chained=yes, behind another provider's lines, undecided is 0 without lines too: sshd would discard the others' otherwise
 ";
 
 /// What is to be done.
@@ -67,7 +68,7 @@ pub(crate) fn parse(
 struct Values([Option<Vec<u8>>; NAMES.len()]);
 
 /// Every argument there is. Those from [`PRINCIPALS_ONLY`] on belong to `principals`.
-const NAMES: [&str; 12] = [
+const NAMES: [&str; 13] = [
     "--user",
     "--uid",
     "--type",
@@ -75,6 +76,7 @@ const NAMES: [&str; 12] = [
     "--fingerprint",
     "--connection",
     "--config",
+    "--chained",
     "--key-id",
     "--serial",
     "--ca-fingerprint",
@@ -83,7 +85,7 @@ const NAMES: [&str; 12] = [
 ];
 
 /// Index in [`NAMES`] of the first argument that only `principals` has.
-const PRINCIPALS_ONLY: usize = 7;
+const PRINCIPALS_ONLY: usize = 8;
 
 impl Values {
     fn take(&mut self, verb: Verb, argument: &OsStr) -> Result<(), UsageError> {
@@ -121,6 +123,7 @@ impl Values {
             fingerprint,
             connection,
             config,
+            chained,
             key_id,
             serial,
             ca_fingerprint,
@@ -154,6 +157,11 @@ impl Values {
                 key_id,
                 serial,
                 ca_fingerprint,
+            },
+            chained: match chained.as_deref() {
+                None => Chained::Alone,
+                Some(b"yes") => Chained::Behind,
+                Some(_) => return Err(UsageError::Malformed("--chained")),
             },
             config: config.map_or_else(
                 || config::DEFAULT_PATH.into(),
@@ -296,6 +304,7 @@ mod tests {
             ("--config", UsageError::UnknownArgument),
             ("root", UsageError::UnknownArgument),
             ("--key-id=x", UsageError::UnknownArgument),
+            ("--chained=no", UsageError::Malformed("--chained")),
         ] {
             let mut arguments = KEYS.to_vec();
             arguments.push(extra);

@@ -40,8 +40,29 @@ pub(crate) struct Asked {
     pub(crate) fingerprint: String,
     /// For the log only: what sshd says of the connection and of the certificate.
     pub(crate) noted: Noted,
+    /// Whether another provider's lines stand before ours.
+    pub(crate) chained: Chained,
     /// The configuration file.
     pub(crate) config: PathBuf,
+}
+
+/// Whether sshd runs this program, or another provider's key command does once it has printed its own lines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Chained {
+    /// sshd runs it.
+    Alone,
+    /// It runs behind another's lines, all of which sshd discards when this program's exit says "undecided".
+    Behind,
+}
+
+impl Chained {
+    /// The exit code to end with, for one that an answer has.
+    pub(crate) const fn exit(self, code: u8) -> u8 {
+        match self {
+            Self::Alone => code,
+            Self::Behind => crate::exit::OK,
+        }
+    }
 }
 
 /// The account as sshd passed it.

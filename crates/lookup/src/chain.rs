@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! chain  = source [ actions ] { source [ actions ] }
-//! source = "agent" | "direct" | "command:" absolute-path
+//! source = "agent" | "direct" | "command:" ( absolute-path | name )
 //! actions = "[" { [ "!" ] status "=" action } "]"
 //! status = "SUCCESS" | "NOTFOUND" | "UNAVAIL" | "TRYAGAIN"
 //! action = "return" | "continue"
@@ -18,6 +18,8 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use crate::provider;
+
 /// Most sources in one chain.
 pub(crate) const SOURCES_MAX: usize = 8;
 
@@ -28,8 +30,10 @@ pub(crate) enum Source {
     Agent,
     /// The one-shot fetch.
     Direct,
-    /// Another provider's key command.
+    /// Another provider's key command, which is given the account.
     Command(PathBuf),
+    /// Another provider's key command, of which the configuration has the whole line under this name.
+    Named(String),
 }
 
 impl Source {
@@ -37,7 +41,7 @@ impl Source {
     pub(crate) const fn is_key_server(&self) -> bool {
         match self {
             Self::Agent | Self::Direct => true,
-            Self::Command(_) => false,
+            Self::Command(_) | Self::Named(_) => false,
         }
     }
 
@@ -47,6 +51,7 @@ impl Source {
             "direct" => Ok(Self::Direct),
             _ => match word.strip_prefix("command:") {
                 Some(path) if Path::new(path).is_absolute() => Ok(Self::Command(path.into())),
+                Some(name) if provider::is_name(name) => Ok(Self::Named(name.to_owned())),
                 Some(_) => Err(ChainError::RelativeCommand),
                 None => Err(ChainError::UnknownSource),
             },
@@ -60,6 +65,7 @@ impl fmt::Display for Source {
             Self::Agent => f.write_str("agent"),
             Self::Direct => f.write_str("direct"),
             Self::Command(path) => write!(f, "command:{}", path.display()),
+            Self::Named(name) => write!(f, "command:{name}"),
         }
     }
 }
@@ -223,8 +229,12 @@ impl fmt::Display for ChainError {
             Self::Empty => "no source is named",
             Self::TooMany => "more than 8 sources are named",
             Self::Twice => "a source is named twice",
-            Self::UnknownSource => "a source is neither `agent` nor `direct` nor `command:PATH`",
-            Self::RelativeCommand => "the path of a `command:` is not absolute",
+            Self::UnknownSource => {
+                "a source is neither `agent` nor `direct` nor `command:PATH` nor `command:NAME`"
+            }
+            Self::RelativeCommand => {
+                "what stands behind `command:` is neither an absolute path nor a name"
+            }
             Self::OpenBracket => "a `[` has no `]`",
             Self::EmptyActions => "the brackets are empty",
             Self::Criterion => "an action is not of the form `STATUS=action`",

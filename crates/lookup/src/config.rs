@@ -11,6 +11,9 @@
 //! direct_config:   /etc/keyroster/agent.toml
 //! log_socket:      /dev/log
 //! agent_own_uid:   refuse
+//!
+//! # another provider that wants more than the account, asked as `command:opkssh` (see `provider`)
+//! command.opkssh:  /usr/local/bin/opkssh verify %u %k %t
 //! ```
 //!
 //! One setting a line, each once, `#` begins a comment anywhere. An unknown setting is refused: a misspelt
@@ -29,7 +32,8 @@ use std::io::{self, Read};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use crate::chain::{Chain, ChainError};
+use crate::chain::{Chain, ChainError, Source};
+use crate::provider::{Provider, ProviderError};
 
 /// The configuration file, unless `--config` names another.
 pub(crate) const DEFAULT_PATH: &str = "/etc/keyroster/lookup.conf";
@@ -57,6 +61,8 @@ pub(crate) struct Config {
     pub(crate) direct_config: PathBuf,
     /// The system log's socket.
     pub(crate) log_socket: PathBuf,
+    /// Providers with a command line of their own.
+    pub(crate) providers: Vec<Provider>,
 }
 
 /// Whether a host agent that runs as this process's own user is believed.
@@ -78,6 +84,7 @@ impl Default for Config {
             direct_program: "/usr/lib/keyroster/keyroster-agent".into(),
             direct_config: "/etc/keyroster/agent.toml".into(),
             log_socket: "/dev/log".into(),
+            providers: Vec::new(),
         }
     }
 }
@@ -140,7 +147,26 @@ impl Config {
             seen.push(name);
             config.set(name, value).map_err(at)?;
         }
+        config.check_names()?;
         Ok(config)
+    }
+
+    /// The provider of this name.
+    pub(crate) fn provider(&self, name: &str) -> Option<&Provider> {
+        self.providers.iter().find(|provider| provider.name == name)
+    }
+
+    /// A chain may stand above the settings that it names.
+    fn check_names(&self) -> Result<(), ConfigError> {
+        let chains = [&self.authorized_keys, &self.principals];
+        for step in chains.into_iter().flat_map(Chain::steps) {
+            if let Source::Named(name) = &step.source
+                && self.provider(name).is_none()
+            {
+                return Err(ConfigError::NoProvider(name.clone()));
+            }
+        }
+        Ok(())
     }
 
     fn set(&mut self, name: &str, value: &str) -> Result<(), Fault> {
@@ -160,7 +186,12 @@ impl Config {
             "direct_program" => self.direct_program = absolute(value)?,
             "direct_config" => self.direct_config = absolute(value)?,
             "log_socket" => self.log_socket = socket(value)?,
-            _ => return Err(Fault::Unknown),
+            _ => match name.strip_prefix("command.") {
+                Some(name) => self
+                    .providers
+                    .push(Provider::parse(name, value).map_err(Fault::Provider)?),
+                None => return Err(Fault::Unknown),
+            },
         }
         Ok(())
     }
@@ -195,6 +226,7 @@ pub(crate) enum ConfigError {
     Writable,
     TooLong,
     NotUtf8,
+    NoProvider(String),
     Line { number: u32, fault: Fault },
 }
 
@@ -208,6 +240,7 @@ pub(crate) enum Fault {
     LongSocket,
     Word,
     Chain(ChainError),
+    Provider(ProviderError),
 }
 
 impl fmt::Display for ConfigError {
@@ -219,6 +252,10 @@ impl fmt::Display for ConfigError {
             Self::Writable => f.write_str("group or others can write it"),
             Self::TooLong => write!(f, "it is longer than {FILE_MAX} bytes"),
             Self::NotUtf8 => f.write_str("it is not UTF-8"),
+            Self::NoProvider(name) => write!(
+                f,
+                "a chain names `command:{name}`, and there is no `command.{name}:`"
+            ),
             Self::Line { number, fault } => write!(f, "line {number}: {fault}"),
         }
     }
@@ -237,6 +274,7 @@ impl fmt::Display for Fault {
             ),
             Self::Word => f.write_str("the value is neither `allow` nor `refuse`"),
             Self::Chain(err) => err.fmt(f),
+            Self::Provider(err) => err.fmt(f),
         }
     }
 }
@@ -275,7 +313,8 @@ mod tests {
     #[test]
     fn every_setting_has_its_place() {
         let text = "authorized_keys : direct # first\nprincipals:agent direct\nagent_socket: /a\nagent_own_uid: allow\n\
-                    direct_program: /b\r\ndirect_config:\t/c d\nlog_socket: /e";
+                    direct_program: /b\r\ndirect_config:\t/c d\nlog_socket: /e\n\
+                    command.opkssh: /f verify %u # last";
         let expected = Config {
             authorized_keys: Chain::parse("direct").unwrap(),
             principals: Chain::parse("agent direct").unwrap(),
@@ -284,6 +323,7 @@ mod tests {
             direct_program: "/b".into(),
             direct_config: "/c d".into(),
             log_socket: "/e".into(),
+            providers: vec![Provider::parse("opkssh", "/f verify %u").unwrap()],
         };
         assert_eq!(Config::parse(text).unwrap(), expected);
     }
@@ -307,6 +347,23 @@ mod tests {
         assert_eq!(fault("direct_program: keyroster-agent"), (1, Fault::Path));
         assert_eq!(fault("direct_config:"), (1, Fault::Path));
         assert_eq!(fault("agent_own_uid: yes"), (1, Fault::Word));
+    }
+
+    #[test]
+    fn a_provider_that_a_chain_names_must_be_there_above_or_below() {
+        let chain = "authorized_keys: agent command:opkssh";
+        let line = "command.opkssh: /usr/local/bin/opkssh verify %u %k %t";
+        assert!(Config::parse(&format!("{chain}\n{line}")).is_ok());
+        assert!(Config::parse(&format!("{line}\n{chain}")).is_ok());
+        assert!(matches!(
+            Config::parse(chain),
+            Err(ConfigError::NoProvider(name)) if name == "opkssh"
+        ));
+        assert_eq!(fault(&format!("{line}\n{line}")), (2, Fault::Twice));
+        assert_eq!(
+            fault("command.opkssh: opkssh"),
+            (1, Fault::Provider(ProviderError::RelativeProgram))
+        );
     }
 
     #[test]

@@ -8,6 +8,8 @@
 //! | none, an authoritative no | nothing | 0 |
 //! | unavailable | nothing | 75; 64 for wrong arguments, 77 for a wrong user |
 //!
+//! With `--chained=yes` the exit code is always 0: the lines of another provider then stand before ours.
+//!
 //! sshd lets nobody in by the last two. They differ in what may be concluded: after a `none` nothing is wrong.
 //! How several sources come to one answer is in `decide`; which sources there are, in `chain` and `config`.
 //!
@@ -30,6 +32,7 @@ mod log;
 mod outcome;
 mod output;
 mod privilege;
+mod provider;
 mod report;
 #[cfg(test)]
 mod shipped;
@@ -73,7 +76,10 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         Ok(Invocation::Version) => {
             output::print(concat!("keyroster-lookup ", env!("CARGO_PKG_VERSION"), "\n").as_bytes())
         }
-        Ok(Invocation::Answer(asked)) => answer(&asked, start),
+        Ok(Invocation::Answer(asked)) => {
+            sys::set_watchdog_exit(asked.chained.exit(exit::UNAVAILABLE));
+            asked.chained.exit(answer(&asked, start))
+        }
         Err(err) => {
             let log_socket = Config::default().log_socket;
             log::send(

@@ -30,6 +30,9 @@ static CHILD_GROUP: AtomicI32 = AtomicI32::new(0);
 /// The connected log socket, for the watchdog; -1 when there is none.
 static LOG_FD: AtomicI32 = AtomicI32::new(-1);
 
+/// The exit code of the watchdog.
+static WATCHDOG_EXIT: AtomicI32 = AtomicI32::new(exit::UNAVAILABLE as c_int);
+
 /// What the watchdog says. `<83>` is authpriv.err.
 const WATCHDOG_MESSAGE: &[u8] = b"<83>keyroster-lookup: answer=unavailable reason=watchdog";
 
@@ -77,7 +80,7 @@ pub(crate) fn harden() {
     unsafe { libc::syscall(libc::SYS_close_range, 3, libc::c_uint::MAX, 0) };
 }
 
-/// Ends the process with [`exit::UNAVAILABLE`] after `seconds`, in whatever call it hangs, and its child with it.
+/// Ends the process with [`exit::UNAVAILABLE`], or what [`set_watchdog_exit`] says, after `seconds`, in whatever call it hangs, and its child with it.
 ///
 /// A handler that exits, not the signal's default: both make sshd discard what was printed, but only an exit code reads as
 /// "undecided" to somebody who looks.
@@ -93,6 +96,11 @@ pub(crate) fn arm_watchdog(seconds: u32) {
     unsafe { libc::sigprocmask(libc::SIG_SETMASK, &raw const empty, ptr::null_mut()) };
     // SAFETY: alarm touches no memory.
     unsafe { libc::alarm(seconds) };
+}
+
+/// Ends with `code` from now on when the watchdog bites.
+pub(crate) fn set_watchdog_exit(code: u8) {
+    WATCHDOG_EXIT.store(c_int::from(code), Ordering::Relaxed);
 }
 
 extern "C" fn on_alarm(_signal: c_int) {
@@ -115,7 +123,7 @@ extern "C" fn on_alarm(_signal: c_int) {
         };
     }
     // SAFETY: _exit is async-signal-safe and does not return.
-    unsafe { libc::_exit(c_int::from(exit::UNAVAILABLE)) }
+    unsafe { libc::_exit(WATCHDOG_EXIT.load(Ordering::Relaxed)) }
 }
 
 /// Keeps the log socket open to the end of the process, and lets the watchdog use it.
@@ -275,9 +283,9 @@ impl GroupGuard {
     }
 
     /// Kills what is left of the group. To be called while its leader is not reaped: its number can't be another's till then.
-    pub(crate) fn kill(&self) {
+    pub(crate) fn kill(&self) -> io::Result<()> {
         // SAFETY: kill touches no memory.
-        unsafe { libc::kill(-self.0, libc::SIGKILL) };
+        check(unsafe { libc::kill(-self.0, libc::SIGKILL) }).map(drop)
     }
 
     /// A descriptor that is readable once the leader has ended, where the kernel has such (5.3 and later).

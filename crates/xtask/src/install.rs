@@ -151,7 +151,8 @@ impl Drop for NoServices {
     }
 }
 
-fn apt() -> Command {
+/// apt-get, asking nothing.
+pub fn apt() -> Command {
     let mut command = Command::new("apt-get");
     command
         .env("DEBIAN_FRONTEND", "noninteractive")

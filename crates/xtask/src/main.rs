@@ -23,6 +23,7 @@ mod shell;
 mod stage;
 mod steps;
 mod test;
+mod unpacked;
 mod verb;
 mod workspace;
 

@@ -8,14 +8,15 @@ use std::path::Path;
 use std::process::Command;
 
 use keyroster_testkit::{
-    BIN_DIR_VARIABLE, Failure, POSTGRES_URL_VARIABLE, Postgres, Result, RootDir, require_root,
+    BIN_DIR_VARIABLE, Failure, POSTGRES_URL_VARIABLE, Postgres, Result, RootDir, UNPACKED_VARIABLE,
+    require_root,
 };
 
 use crate::accounts::TestAccounts;
 use crate::install::Tool;
 use crate::steps::Steps;
 use crate::workspace::{Profile, Workspace};
-use crate::{arrows, build, demo, files, install, shell};
+use crate::{arrows, build, demo, files, install, shell, unpacked};
 
 /// Runs every check; the first that fails ends the run.
 pub fn run() -> Result {
@@ -67,7 +68,8 @@ fn tools(workspace: &Workspace) -> Result {
     ];
     install::packages(&tools)?;
     install::cargo_tool(workspace, "nextest", install::CARGO_NEXTEST)?;
-    install::cargo_tool(workspace, "deny", install::CARGO_DENY)
+    install::cargo_tool(workspace, "deny", install::CARGO_DENY)?;
+    unpacked::prepare(workspace).map(drop)
 }
 
 fn deny(workspace: &Workspace) -> Result {
@@ -110,6 +112,7 @@ fn tests(workspace: &Workspace) -> Result {
         programs.install_file(&workspace.dist(Profile::Debug).join(program))?;
     }
     command.env(BIN_DIR_VARIABLE, programs.path());
+    command.env(UNPACKED_VARIABLE, unpacked::prepare(workspace)?);
     shell::run(&mut command)
 }
 

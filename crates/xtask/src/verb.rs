@@ -8,7 +8,9 @@ use std::process::ExitCode;
 use keyroster_testkit::{Failure, Result};
 
 use crate::workspace::Profile;
-use crate::{advisories, bench, build, chaos, demo, fault_matrix, model, openapi, package, test};
+use crate::{
+    advisories, bench, build, chaos, demo, fault_matrix, model, openapi, package, test, unpacked,
+};
 
 /// Does what the command line says, and tells how it went.
 pub fn main() -> ExitCode {
@@ -24,6 +26,8 @@ pub fn main() -> ExitCode {
 /// What to do.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Verb {
+    /// Unpack the packages that tests use without installing them.
+    Unpack,
     /// Build every program.
     Build(Profile),
     /// Check everything that is checked before a change lands.
@@ -70,6 +74,7 @@ impl Verb {
             }),
             "model" => Self::Model,
             "package" => Self::Package(flags.package()?),
+            "unpack" => Self::Unpack,
             "openapi" => Self::Openapi,
             "fault-matrix" => Self::FaultMatrix,
             "advisories" => Self::Advisories,
@@ -93,6 +98,7 @@ impl Verb {
             Self::Chaos(options) => chaos::run(&options),
             Self::Model => model::run(),
             Self::Package(options) => package::run(&options),
+            Self::Unpack => unpacked::run(),
             Self::Openapi => openapi::run(),
             Self::FaultMatrix => fault_matrix::run(),
             Self::Advisories => advisories::run(),
@@ -190,6 +196,7 @@ cargo xtask chaos [--kills N]            kill key servers, PostgreSQL and host a
 cargo xtask model                        check the fail rules in every state of two hosts, 3 revisions, 2 epochs (minutes)
 cargo xtask package [--profile release|dev] [--out DIR] [--only NAME,...] [--format deb,...]
                     [--revision N] [--built]  make packages and checksums of them
+cargo xtask unpack                       unpack the packages that tests lay over the machine's root
 cargo xtask openapi                      write docs/openapi.json from the code
 cargo xtask fault-matrix                 write docs/fault-matrix.md from the table of faults
 cargo xtask advisories                   ask the advisory database about the dependencies (needs the network)

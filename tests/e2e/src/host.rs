@@ -3,8 +3,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use keyroster_testkit::{
-    Account, Failure, Finished, KeyServer, Program, Result, RootDir, Running, Ssh, SshKey, Sshd,
-    install_lookup, until,
+    Account, Annex, Failure, Finished, KeyServer, Program, Result, RootDir, Running, Ssh, SshKey,
+    Sshd, install_lookup, until,
 };
 
 /// How lookup learns its answers on a host.
@@ -35,10 +35,13 @@ pub struct HostBuilder<'a> {
     group: &'a str,
     way: Way,
     chain: String,
+    lookup_lines: String,
+    agent_lines: String,
     sshd_lines: String,
     revoked_keys: bool,
     sessions: bool,
     break_glass: bool,
+    annex: Option<Annex>,
 }
 
 impl Host {
@@ -50,10 +53,13 @@ impl Host {
             group,
             way: Way::Agent,
             chain: "agent".to_owned(),
+            lookup_lines: String::new(),
+            agent_lines: String::new(),
             sshd_lines: String::new(),
             revoked_keys: false,
             sessions: false,
             break_glass: false,
+            annex: None,
         }
     }
 
@@ -187,7 +193,21 @@ impl HostBuilder<'_> {
         self
     }
 
-    /// More lines for sshd's configuration, read before ours.
+    /// More lines for agent.toml.
+    #[must_use]
+    pub fn agent(mut self, lines: &str) -> Self {
+        self.agent_lines.push_str(lines);
+        self
+    }
+
+    /// More lines for lookup.conf.
+    #[must_use]
+    pub fn lookup(mut self, lines: &str) -> Self {
+        self.lookup_lines.push_str(lines);
+        self
+    }
+
+    /// More lines for sshd's configuration, read before ours. `@DIR@` in them is where lookup and its configuration lie.
     #[must_use]
     pub fn sshd(mut self, lines: &str) -> Self {
         self.sshd_lines.push_str(lines);
@@ -215,6 +235,13 @@ impl HostBuilder<'_> {
         self.with_sessions()
     }
 
+    /// Runs its sshd, and so lookup, in this annex.
+    #[must_use]
+    pub fn in_annex(mut self, annex: &Annex) -> Self {
+        self.annex = Some(annex.clone());
+        self
+    }
+
     /// Enrols the host and starts everything.
     pub fn start(self) -> Result<Host> {
         let dir = RootDir::named("keyroster-test-e2e")?;
@@ -234,8 +261,17 @@ impl HostBuilder<'_> {
             Way::Agent => Some(start_agent(&dir)?),
             Way::Direct => None,
         };
-        let sshd = Sshd::builder()
-            .config(&self.sshd_lines)
+        let mut sshd = Sshd::builder();
+        if let Some(annex) = &self.annex {
+            annex.show(dir.path())?;
+            sshd = sshd.in_annex(annex);
+        }
+        let sshd = sshd
+            .config(
+                &self
+                    .sshd_lines
+                    .replace(DIR, &dir.path().display().to_string()),
+            )
             .config(&self.files(&dir)?)
             .config(&self.key_command(&dir)?);
         let (sshd, sessions) = match self.sessions {
@@ -265,8 +301,9 @@ impl HostBuilder<'_> {
                  poll-interval-seconds = 1\nlog = \"stderr\"\n\
                  sessions-socket = \"{path}/{SESSIONS}/sessions.sock\"\n\
                  reports-run-dir = \"{path}/{SESSIONS}/reports\"\nreports-dir = \"{path}/{SPOOL}\"\n\
-                 break-glass-dir = \"{path}/{BREAK_GLASS}\"\n{revoked_keys}",
-                self.server.url()
+                 break-glass-dir = \"{path}/{BREAK_GLASS}\"\n{revoked_keys}{}",
+                self.server.url(),
+                self.agent_lines
             ),
             0o644,
         )?;
@@ -275,9 +312,10 @@ impl HostBuilder<'_> {
             "lookup.conf",
             format!(
                 "authorized_keys: {}\nagent_socket: {path}/{RUN}/agent.sock\ndirect_program: {}\n\
-                 direct_config: {path}/{AGENT_CONFIG}\n",
+                 direct_config: {path}/{AGENT_CONFIG}\n{}",
                 self.chain,
-                agent.display()
+                agent.display(),
+                self.lookup_lines
             ),
             0o644,
         )?;
@@ -374,6 +412,7 @@ fn start_sessions(dir: &RootDir) -> Result<Running> {
 }
 
 const AGENT_CONFIG: &str = "agent.toml";
+const DIR: &str = "@DIR@";
 const STATE: &str = "state";
 const KRL: &str = "revoked-keys.krl";
 const RUN: &str = "run";

@@ -9,6 +9,7 @@
 //! They return [`Failure`] and never panic, so that `cargo xtask demo` can use the same ones.
 
 mod account;
+mod annex;
 mod failure;
 #[cfg(feature = "fake-key-server")]
 mod fake;
@@ -24,6 +25,7 @@ mod ssh;
 mod sshd;
 
 pub use account::{Account, require_root};
+pub use annex::{Annex, UNPACKED_VARIABLE};
 pub use failure::{Failure, Result};
 #[cfg(feature = "fake-key-server")]
 pub use fake::{

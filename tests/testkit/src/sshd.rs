@@ -11,7 +11,7 @@ use std::time::Duration;
 use rustix::process::Signal;
 
 use crate::process::{finish, stop};
-use crate::{Account, Failure, Finished, Result, RootDir, SshKey, free_port, until};
+use crate::{Account, Annex, Failure, Finished, Result, RootDir, SshKey, free_port, until};
 
 /// A running sshd with a host key and a configuration of its own. Dropped, it is stopped and its directory removed.
 #[derive(Debug)]
@@ -92,6 +92,7 @@ pub struct SshdBuilder {
     own_group: bool,
     dir: Option<RootDir>,
     pam: Option<String>,
+    annex: Option<Annex>,
 }
 
 impl SshdBuilder {
@@ -130,6 +131,13 @@ impl SshdBuilder {
     pub fn pam(mut self, stack: &str) -> Self {
         self.pam = Some(stack.to_owned());
         self.config("UsePAM yes\n")
+    }
+
+    /// Runs it in this annex, where its directory is shown. Its process id is then that of who entered the annex, and it ends with the annex.
+    #[must_use]
+    pub fn in_annex(mut self, annex: &Annex) -> Self {
+        self.annex = Some(annex.clone());
+        self
     }
 
     /// Keeps its files in this directory rather than in a new one.
@@ -182,7 +190,11 @@ impl SshdBuilder {
     }
 
     fn take_dir(&mut self) -> Result<RootDir> {
-        self.dir.take().map_or_else(RootDir::new, Ok)
+        let dir = self.dir.take().map_or_else(RootDir::new, Ok)?;
+        if let Some(annex) = &self.annex {
+            annex.show(dir.path())?;
+        }
+        Ok(dir)
     }
 
     fn write(&self, dir: &RootDir, port: u16) -> Result {
@@ -209,9 +221,10 @@ impl SshdBuilder {
     }
 
     fn command(&self, dir: &RootDir) -> Command {
-        let mut command = match self.pam {
-            None => Command::new(SSHD),
-            Some(_) => with_pam_file(&dir.path().join(PAM_FILE)),
+        let mut command = match (&self.pam, &self.annex) {
+            (Some(_), _) => with_pam_file(&dir.path().join(PAM_FILE)),
+            (None, Some(annex)) => annex.command(SSHD),
+            (None, None) => Command::new(SSHD),
         };
         command
             .arg("-f")

@@ -51,9 +51,15 @@ pub(super) fn run(
     let group = GroupGuard::new(child.id()).map_err(|_| Why::NotStarted)?;
     let talked = talk(&mut child, input, deadline, &mut take);
     let ended = talked.and_then(|()| await_end(&group, deadline));
-    group.kill();
-    let status = child.wait().map_err(|_| Why::Io);
-    ended.and(status)
+    let killed = group.kill();
+    match ended {
+        // A program that has become another user can't be ended from here, and is not waited for: others may still answer.
+        Err(why) if killed.is_err() => Err(why),
+        ended => {
+            let status = child.wait().map_err(|_| Why::Io);
+            ended.and(status)
+        }
+    }
 }
 
 fn talk(

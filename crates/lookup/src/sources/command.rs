@@ -1,8 +1,7 @@
 //! Another provider's key command.
 //!
-//! sshd allows one key command; this is how several providers live together. The program is run with the account as
-//! its one argument, the form that `sss_ssh_authorizedkeys` and most others take. A provider that wants more gets
-//! a script of the administrator's.
+//! sshd allows one key command; this is how several providers live together. The program is run as this process's own user, with the
+//! account as its one argument, the form that `sss_ssh_authorizedkeys` and most others take, or with what the configuration says.
 //!
 //! Its output is never passed through. Each line is parsed and rendered again with the meaning it had, lines for keys other than
 //! the offered one are dropped, and so are lines that sshd would not have read either. As with sshd, a program that
@@ -25,19 +24,25 @@ use crate::outcome::{Evidence, Finding, Outcome, Why};
 /// Longest output of a provider's command, in bytes: some 1,500 RSA keys.
 const OUTPUT_MAX: usize = 1024 * 1024;
 
-/// Runs `program` for `account` and keeps the lines that are expected.
-pub(super) fn ask(
-    program: &Path,
-    account: &str,
-    expected: &Expected,
-    deadline: Deadline,
-) -> Outcome {
-    if !is_fit(account) {
+/// What is run.
+pub(super) struct Asked<'a> {
+    /// The provider's program.
+    pub(super) program: &'a Path,
+    /// For whom.
+    pub(super) account: &'a str,
+    /// Its arguments.
+    pub(super) arguments: &'a [String],
+}
+
+/// Runs the program and keeps the lines that are expected.
+pub(super) fn ask(asked: &Asked<'_>, expected: &Expected, deadline: Deadline) -> Outcome {
+    if !is_fit(asked.account) {
         return Outcome::bare(Finding::None, Why::AccountUnfit);
     }
-    let comment = Comment::sanitise(program.as_os_str().as_encoded_bytes());
+    let comment = Comment::sanitise(asked.program.as_os_str().as_encoded_bytes());
     let mut output = Output::new(expected, &comment);
-    let ran = child::run(program, &[account], None, deadline, |piece| {
+    let arguments: Vec<&str> = asked.arguments.iter().map(String::as_str).collect();
+    let ran = child::run(asked.program, &arguments, None, deadline, |piece| {
         output.take(piece)
     });
     match ran {

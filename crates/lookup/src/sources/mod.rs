@@ -5,6 +5,8 @@ mod child;
 mod command;
 mod direct;
 
+use std::path::Path;
+
 use keyroster_wire::{Answer, Question, Reason, Request, Response};
 
 use crate::asked::Verb;
@@ -41,13 +43,23 @@ impl Asker<'_> {
             Source::Direct => self.key_server(|request| {
                 direct::exchange(self.config, request, self.deadline.at_most(DIRECT_WITHIN))
             }),
-            Source::Command(program) => command::ask(
-                program,
-                self.question.account,
-                self.expected,
-                self.deadline.at_most(COMMAND_WITHIN),
-            ),
+            Source::Command(program) => self.command(program, &[self.question.account.to_owned()]),
+            Source::Named(name) => match self.config.provider(name) {
+                Some(provider) => {
+                    self.command(&provider.program, &provider.arguments(&self.question))
+                }
+                None => Outcome::bare(Finding::Unavailable, Why::NotStarted),
+            },
         }
+    }
+
+    fn command(&self, program: &Path, arguments: &[String]) -> Outcome {
+        let asked = command::Asked {
+            program,
+            account: self.question.account,
+            arguments,
+        };
+        command::ask(&asked, self.expected, self.deadline.at_most(COMMAND_WITHIN))
     }
 
     fn key_server(&self, exchange: impl FnOnce(&[u8]) -> Result<Vec<u8>, Why>) -> Outcome {

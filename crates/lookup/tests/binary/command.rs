@@ -204,3 +204,52 @@ fn it_is_not_asked_where_the_key_server_has_the_line() {
     assert_found(&bench.ask(), &format!("{}\n", keys::line()));
     assert!(!spool.join("called").exists());
 }
+
+#[test]
+fn a_provider_with_a_line_of_its_own_is_given_what_was_asked() {
+    let (bench, program) = bench("printf '%s\\n' \"$@\" >${0%/*}/spool/arguments");
+    let spool = bench.spool();
+    bench.configure(&format!(
+        "authorized_keys: command:opkssh\ncommand.opkssh: {} verify %u %k %t --fingerprint=%f %U",
+        program.display()
+    ));
+    assert_none(&bench.ask());
+    assert_eq!(
+        fs::read_to_string(spool.join("arguments")).unwrap(),
+        format!(
+            "verify\ndeploy\n{}\nssh-ed25519\n--fingerprint={}\n1000\n",
+            keys::offered(),
+            keys::FINGERPRINT
+        )
+    );
+    assert!(bench.logged_once().contains("source=command:opkssh"));
+}
+
+#[test]
+fn a_chain_that_names_a_provider_without_a_line_answers_nothing() {
+    let bench = Bench::new("authorized_keys: agent command:opkssh");
+    bench.agent_saying(found(&[&keys::line()]));
+    assert_unavailable(&bench.ask());
+    assert!(bench.logged_once().contains("command.opkssh"));
+}
+
+#[test]
+fn behind_another_providers_lines_undecided_is_no_failure() {
+    let (bench, program) = bench("exit 1");
+    let chained = |bench: &Bench| {
+        let mut arguments = bench.arguments("deploy");
+        arguments.push("--chained=yes".to_owned());
+        run(&mut bench.command(&arguments))
+    };
+    assert_none(&chained(&bench));
+    assert!(bench.logged_once().contains("answer=unavailable"));
+    // So is a configuration that is refused.
+    bench.configure("nonsense");
+    assert_none(&chained(&bench));
+    bench.configure(&format!(
+        "authorized_keys: agent command:{}",
+        program.display()
+    ));
+    bench.agent_saying(found(&[&keys::line()]));
+    assert_found(&chained(&bench), &format!("{}\n", keys::line()));
+}

@@ -1,0 +1,12 @@
+//! Other providers of keys on a real sshd: each is asked through keyroster, or asks keyroster in turn.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a fixture that fails says why by panicking"
+)]
+
+mod documented;
+mod harm;
+mod scene;
+mod sssd;
+mod userdb;
