@@ -61,7 +61,9 @@ const REFUSED: [&str; 18] = [
     "allow keyroster_sessions_t shadow_t * *",
 ];
 
-const LABELS: [(&str, &str); 9] = [
+const LABELS: [(&str, &str); 11] = [
+    ("/var/spool/keyroster/x", "keyroster_reports_t"),
+    ("/run/keyroster-sessions/reports/x", "keyroster_reports_t"),
     (
         "/usr/lib/keyroster/keyroster-lookup",
         "keyroster_lookup_exec_t",
