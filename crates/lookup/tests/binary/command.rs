@@ -230,7 +230,6 @@ fn a_chain_that_names_a_provider_without_a_line_answers_nothing() {
     let bench = Bench::new("authorized_keys: agent command:opkssh");
     bench.agent_saying(found(&[&keys::line()]));
     assert_unavailable(&bench.ask());
-    assert!(bench.logged_once().contains("command.opkssh"));
 }
 
 #[test]
