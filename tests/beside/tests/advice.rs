@@ -9,8 +9,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// What an administrator would type, or be told to.
-const ADVICE: [&str; 14] = [
-    "setenforce",
+const ADVICE: [&str; 15] = [
+    "setenforce 0",
+    "setenforce permissive",
     "semanage permissive",
     "selinux=permissive",
     "aa-complain",
