@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::break_glass::args::BreakGlassArgs;
 use crate::doctor::args::DoctorArgs;
+use crate::enable::args::{DisableArgs, EnableArgs};
 
 /// Keeps this host's snapshot of the roster and answers logins from it.
 #[derive(Debug, Parser)]
@@ -31,6 +32,10 @@ pub enum Verb {
     Status(StatusArgs),
     /// Say what is wrong on this host, why it matters, and what mends it
     Doctor(DoctorArgs),
+    /// Have sshd ask keyroster, as root
+    Enable(Box<EnableArgs>),
+    /// Have sshd ask keyroster no longer, as root
+    Disable(Box<DisableArgs>),
 }
 
 /// What every verb takes.

@@ -8,6 +8,7 @@ use crate::break_glass::verbs::BreakGlassError;
 use crate::certificate::NewKeyError;
 use crate::clock::BootIdError;
 use crate::config::{ConfigError, DEFAULT_PATH};
+use crate::enable::EnableError;
 use crate::enroll::EnrollError;
 use crate::exit;
 use crate::socket::SocketError;
@@ -46,6 +47,9 @@ pub enum AgentError {
     /// Another one runs on the same state directory.
     #[error("another host agent is running on \"{0}\"")]
     Running(PathBuf),
+    /// sshd was not told, or not told otherwise.
+    #[error(transparent)]
+    Enable(#[from] EnableError),
     /// Something that should not happen.
     #[error("{0}")]
     Internal(String),
@@ -61,6 +65,7 @@ impl AgentError {
             Self::Socket(_) => exit::CANT_CREATE,
             Self::Enroll(err) => err.exit_status(),
             Self::BreakGlass(err) => err.exit_status(),
+            Self::Enable(err) => err.exit_status(),
             Self::Client(_) | Self::Log(_) | Self::BootId(_) | Self::Internal(_) => exit::SOFTWARE,
         }
     }
@@ -81,6 +86,7 @@ impl AgentError {
             }
             Self::Enroll(err) => err.hint(),
             Self::BreakGlass(err) => err.hint(),
+            Self::Enable(err) => err.hint(),
             _ => None,
         }
     }

@@ -16,6 +16,8 @@ pub const CANT_CREATE: u8 = 73;
 pub const IO: u8 = 74;
 /// What was asked for could not be proved, and not be disproved either.
 pub const UNPROVEN: u8 = 75;
+/// It did not work out this time.
+pub const TEMPORARY: u8 = 75;
 /// The key server said no.
 pub const NO_PERMISSION: u8 = 77;
 /// The configuration is wrong, or the host is not enrolled.

@@ -16,6 +16,7 @@ pub mod config;
 pub mod core;
 pub mod daemon;
 pub mod doctor;
+pub mod enable;
 pub mod enroll;
 pub mod error;
 pub mod exit;

@@ -20,7 +20,7 @@ use crate::error::AgentError;
 use crate::shared::Health;
 use crate::state::{Credential, StateDir, memory};
 use crate::status::{self, Report};
-use crate::{break_glass, daemon, doctor, exit, lookup_once};
+use crate::{break_glass, daemon, doctor, enable, exit, lookup_once};
 
 /// Runs what the command line says.
 #[must_use]
@@ -52,6 +52,13 @@ pub fn main() -> ExitCode {
         Verb::BreakGlass(args) => break_glass::verbs::run(&args),
         Verb::Status(args) => status(&args),
         Verb::Doctor(args) => return ExitCode::from(doctor::main(&args)),
+        Verb::Enable(args) => load_for(Facility::Authpriv, args.common.config.as_deref())
+            .and_then(|(config, _log)| enable::enable(&args, &config)),
+        Verb::Disable(args) => {
+            // Settings that can't be read must not keep anybody from disabling.
+            let _log = load_for(Facility::Authpriv, None);
+            enable::disable(&args).map_err(AgentError::from)
+        }
     };
     match done {
         Ok(()) => ExitCode::from(exit::OK),
@@ -70,11 +77,15 @@ fn complain(err: &AgentError) -> ExitCode {
 }
 
 fn load(path: Option<&Path>) -> Result<(Config, LogGuard), AgentError> {
+    load_for(Facility::Daemon, path)
+}
+
+fn load_for(facility: Facility, path: Option<&Path>) -> Result<(Config, LogGuard), AgentError> {
     let config = Config::load(path)?;
     let destination = match config.log {
         LogTarget::Stderr => Destination::Stderr,
         LogTarget::Syslog => Destination::Syslog {
-            facility: Facility::Daemon,
+            facility,
             socket: config.log_socket.clone(),
         },
     };
@@ -196,7 +207,8 @@ fn report_from_disk(config: &Config) -> Result<Report, AgentError> {
     Ok(Report::new(&known, &identity, &health, &now))
 }
 
-fn say(text: &str) {
+/// Tells whoever started this.
+pub(crate) fn say(text: &str) {
     // A closed pipe is no error of ours.
     let _ = writeln!(std::io::stdout().lock(), "{text}");
 }

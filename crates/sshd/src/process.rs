@@ -28,8 +28,6 @@ pub(crate) struct Facts {
     pub(crate) parent: u32,
     /// The real user.
     pub(crate) uid: u32,
-    /// The name of its program, as far as the kernel keeps it.
-    pub(crate) program: Vec<u8>,
     /// Its command line, or what it has written over that.
     pub(crate) title: String,
 }
@@ -53,8 +51,13 @@ impl Process {
 }
 
 impl Facts {
-    pub(crate) fn of(pid: u32) -> Option<Self> {
+    /// Those of this process, if it runs one of sshd's own programs: `sshd`, and from 9.8 on `sshd-session`. The others cost one
+    /// look each: this is asked often.
+    fn of_sshd(pid: u32) -> Option<Self> {
         let stat = parse_stat(&fs::read(file(pid, "stat")).ok()?)?;
+        if ![&b"sshd"[..], b"sshd-session"].contains(&stat.program.as_slice()) {
+            return None;
+        }
         let status = fs::read_to_string(file(pid, "status")).ok()?;
         let uid = status
             .lines()
@@ -71,14 +74,8 @@ impl Facts {
             },
             parent: stat.parent,
             uid,
-            program: stat.program,
             title: String::from_utf8_lossy(&title).into_owned(),
         })
-    }
-
-    /// Whether it is one of sshd's own programs: `sshd`, and from 9.8 on `sshd-session`.
-    pub(crate) fn is_sshd(&self) -> bool {
-        [&b"sshd"[..], b"sshd-session"].contains(&self.program.as_slice())
     }
 }
 
@@ -89,7 +86,7 @@ pub(crate) fn all_sshd() -> io::Result<Vec<Facts>> {
     let pids = entries
         .iter()
         .filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
-    let found = pids.filter_map(Facts::of).filter(Facts::is_sshd);
+    let found = pids.filter_map(Facts::of_sshd);
     Ok(found
         .filter(|facts| root_of(&facts.process.pid.to_string()) == own)
         .collect())

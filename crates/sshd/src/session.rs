@@ -7,7 +7,6 @@
 
 use crate::SshdError;
 use crate::process::{self, Facts, Process};
-use crate::service::Listener;
 
 use std::path::Path;
 
@@ -20,20 +19,20 @@ pub struct Session {
     pub uid: u32,
 }
 
-/// The connections of this sshd that somebody has logged in on.
+/// The connections that somebody has logged in on, of the sshd that has this number; where systemd listens, its number is 1.
 ///
 /// # Errors
 /// When processes can't be looked at.
-pub fn of(listener: &Listener) -> Result<Vec<Session>, SshdError> {
+pub fn under(parent: u32) -> Result<Vec<Session>, SshdError> {
     let all = process::all_sshd()
         .map_err(|err| SshdError::io("look at the processes in", Path::new("/proc"), err))?;
-    Ok(sessions(&all, listener.process().pid))
+    Ok(sessions(&all, parent))
 }
 
-fn sessions(all: &[Facts], listener: u32) -> Vec<Session> {
+fn sessions(all: &[Facts], parent: u32) -> Vec<Session> {
     let monitors = all
         .iter()
-        .filter(|facts| facts.parent == listener && facts.uid == 0);
+        .filter(|facts| facts.parent == parent && facts.uid == 0);
     monitors
         .filter_map(|monitor| {
             let child = all.iter().find(|child| {
@@ -79,7 +78,6 @@ mod tests {
             process: Process { pid, start: 1 },
             parent,
             uid,
-            program: b"sshd".to_vec(),
             title: title.to_owned(),
         }
     }
@@ -133,16 +131,13 @@ mod tests {
             .config(&format!("AuthorizedKeysFile {}\n", file.display()))
             .start()
             .unwrap();
-        let listener = Listener::of(&sshd.dir().join("sshd_config"))
-            .unwrap()
-            .remove(0);
         assert!(
             !Ssh::to(&sshd, &account.name)
                 .key(&other)
                 .is_let_in()
                 .unwrap()
         );
-        assert_eq!(of(&listener).unwrap(), []);
+        assert_eq!(under(sshd.pid()).unwrap(), []);
         let mut login = Ssh::to(&sshd, &account.name)
             .key(&key)
             .command("echo in; exec sleep 600")
@@ -150,7 +145,7 @@ mod tests {
             .spawn()
             .unwrap();
         let seen = until("the session", std::time::Duration::from_secs(20), || {
-            Ok(of(&listener).unwrap().pop())
+            Ok(under(sshd.pid()).unwrap().pop())
         });
         login.kill().unwrap();
         login.wait().unwrap();

@@ -42,6 +42,7 @@ pub struct HostBuilder<'a> {
     sessions: bool,
     break_glass: bool,
     annex: Option<Annex>,
+    asked: bool,
 }
 
 impl Host {
@@ -60,6 +61,7 @@ impl Host {
             sessions: false,
             break_glass: false,
             annex: None,
+            asked: true,
         }
     }
 
@@ -221,6 +223,13 @@ impl HostBuilder<'_> {
         self
     }
 
+    /// Leaves sshd as it is: nobody has told it to ask keyroster.
+    #[must_use]
+    pub fn not_enabled(mut self) -> Self {
+        self.asked = false;
+        self
+    }
+
     /// Records sessions, and runs the program that ends them.
     #[must_use]
     pub fn with_sessions(mut self) -> Self {
@@ -361,6 +370,9 @@ impl HostBuilder<'_> {
 
     fn key_command(&self, dir: &RootDir) -> Result<String> {
         let lookup = install_lookup(dir)?;
+        if !self.asked {
+            return Ok(String::new());
+        }
         let user = match self.way {
             Way::Agent => "keyroster-lookup",
             Way::Direct => "keyroster-agent",

@@ -172,6 +172,15 @@ impl Running {
         matches!(self.child.try_wait(), Ok(None))
     }
 
+    /// Waits until it has ended by itself.
+    pub fn wait(&mut self) -> Result<ExitStatus> {
+        let what = format!("\"{}\" to end", self.name);
+        let ended = until(&what, RUN_LIMIT, || {
+            Ok(self.child.try_wait().ok().flatten())
+        });
+        ended.map_err(|failure| Failure::new(format!("{failure}\n{}", self.output())))
+    }
+
     /// Asks it to end with SIGTERM, as systemd does, and waits until it has.
     pub fn terminate(&mut self) -> Result<ExitStatus> {
         stop(&mut self.child, Signal::TERM, STOP_LIMIT)

@@ -56,6 +56,7 @@ fn uid_of(root: &Path, account: &str) -> u32 {
 fn systemd_finds_nothing_wrong_with_the_units() {
     for unit in [
         "keyroster-agent.service",
+        "keyroster-enable.service",
         "keyroster-server.service",
         "keyroster-sessions.service",
     ] {

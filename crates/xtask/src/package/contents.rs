@@ -79,6 +79,11 @@ const HOST: &[File] = &[
         "packaging/systemd/keyroster-agent.service",
     ),
     (
+        "usr/lib/systemd/system/keyroster-enable.service",
+        Role::Plain,
+        "packaging/systemd/keyroster-enable.service",
+    ),
+    (
         "usr/lib/systemd/system/keyroster-sessions.service",
         Role::Plain,
         "packaging/systemd/keyroster-sessions.service",

@@ -1,0 +1,37 @@
+//! `enable` and `disable`: sshd is told to ask keyroster, and told no longer.
+//!
+//! Installing changes nothing about logins; this does, and whoever does it may be on the host through the very sshd that is
+//! changed. So nothing is changed before it is proven as far as it can be, what was there is on disk before it is replaced, and
+//! a change that nobody confirms by logging in is taken back by a process that depends on no terminal.
+//!
+//! | where | what |
+//! |---|---|
+//! | [`args`], [`places`] | what was asked for, and which files and programs that means |
+//! | [`drop_in`], [`diff`] | the text that sshd gets, as pure functions |
+//! | [`file`], [`record`] | the drop-in and root's own records on disk |
+//! | [`preconditions`], [`granted`], [`way_in`], [`proof`] | what must hold before, and what a trial shows |
+//! | [`change`], [`restore`] | the steps that change something, and their way back |
+//! | [`finish`], [`watcher`] | waiting for the first login, on its own |
+//! | [`verb`], [`disable`] | the two verbs |
+
+pub mod args;
+pub mod change;
+pub mod diff;
+pub mod disable;
+pub mod drop_in;
+pub mod error;
+pub mod file;
+pub mod finish;
+pub mod granted;
+pub mod places;
+pub mod preconditions;
+pub mod proof;
+pub mod record;
+pub mod restore;
+pub mod verb;
+pub mod watcher;
+pub mod way_in;
+
+pub use disable::disable;
+pub use error::EnableError;
+pub use verb::enable;

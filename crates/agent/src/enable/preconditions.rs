@@ -1,0 +1,199 @@
+//! What must hold before sshd is told to ask keyroster. Everything that does not hold is told at once, and nothing is changed.
+
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
+
+use keyroster_sshd::account::{Account, group_exists};
+use keyroster_sshd::check::Verdict;
+use keyroster_sshd::{Connection, Effective};
+
+use crate::config::Config;
+use crate::enable::args::EnableArgs;
+use crate::enable::drop_in;
+use crate::enable::error::{EnableError, Unmet};
+use crate::enable::places::{Lookup, Places};
+use crate::status;
+
+/// Looks at everything; what does not hold.
+///
+/// # Errors
+/// When it can't be looked at.
+pub fn unmet(
+    args: &EnableArgs,
+    places: &Places,
+    config: &Config,
+    accounts: &[String],
+) -> Result<Vec<Unmet>, EnableError> {
+    let mut unmet = Vec::new();
+    unmet.extend(host_agent(config, &places.lookup));
+    unmet.extend(trusted(&places.lookup.program));
+    unmet.extend(user(&places.lookup)?);
+    if let Some(group) = &args.match_group
+        && !group_exists(group.as_str())?
+    {
+        unmet.push(Unmet::new(
+            format!("there is no group \"{group}\""),
+            format!("groupadd {group}, and add accounts to it"),
+        ));
+    }
+    match places.sshd.check()? {
+        Verdict::Broken(said) => unmet.push(Unmet::new(
+            format!("sshd refuses its configuration as it is: {said}"),
+            "mend it first; nothing of keyroster is in it",
+        )),
+        Verdict::Sound => unmet.extend(foreign(places, accounts)?),
+    }
+    Ok(unmet)
+}
+
+/// The host agent must answer, from a snapshot that the key server vouched for lately. A host that asks with `direct` has none.
+fn host_agent(config: &Config, lookup: &Lookup) -> Option<Unmet> {
+    if !chain(lookup)
+        .split_ascii_whitespace()
+        .any(|word| word == "agent")
+    {
+        return None;
+    }
+    let Some(lines) = status::ask_daemon(&config.socket) else {
+        return Some(Unmet::new(
+            format!(
+                "the host agent does not answer on \"{}\"",
+                config.socket.display()
+            ),
+            "`keyroster-agent enroll` if that was not done, then `systemctl enable --now keyroster-agent`",
+        ));
+    };
+    let state = lines.iter().find_map(|line| line.strip_prefix("state "));
+    (state != Some(FRESH)).then(|| {
+        Unmet::new(
+            format!(
+                "the host agent is {}",
+                state.unwrap_or("in an unknown state")
+            ),
+            "`keyroster-agent status` says why; the key server must be in reach",
+        )
+    })
+}
+
+/// What stands behind `authorized_keys:` in lookup's settings.
+fn chain(lookup: &Lookup) -> String {
+    let text = std::fs::read_to_string(lookup.settings()).unwrap_or_default();
+    let chain = text
+        .lines()
+        .find_map(|line| line.trim().strip_prefix("authorized_keys:"));
+    chain.unwrap_or("agent").to_owned()
+}
+
+/// sshd runs a program only if nobody but root can have put it there.
+fn trusted(program: &Path) -> Option<Unmet> {
+    let shown = program.display();
+    let Ok(real) = program.canonicalize() else {
+        return Some(Unmet::new(
+            format!("there is no \"{shown}\""),
+            "install the package keyroster-host",
+        ));
+    };
+    for part in real.ancestors() {
+        let root_only = part
+            .symlink_metadata()
+            .is_ok_and(|metadata| metadata.uid() == 0 && metadata.mode() & 0o022 == 0);
+        if !root_only {
+            return Some(Unmet::new(
+                format!(
+                    "sshd would not run \"{shown}\": others than root can change \"{}\"",
+                    part.display()
+                ),
+                format!("chown root \"{0}\" && chmod go-w \"{0}\"", part.display()),
+            ));
+        }
+    }
+    let executable = real
+        .metadata()
+        .is_ok_and(|metadata| metadata.is_file() && metadata.mode() & 0o111 == 0o111);
+    (!executable).then(|| {
+        Unmet::new(
+            format!("not everybody can execute \"{shown}\""),
+            format!("chmod 755 \"{shown}\""),
+        )
+    })
+}
+
+/// The user of the key command has nothing that is worth having.
+fn user(lookup: &Lookup) -> Result<Option<Unmet>, EnableError> {
+    let name = &lookup.user;
+    let Some(account) = Account::find(name.as_str())? else {
+        return Ok(Some(Unmet::new(
+            format!("there is no user \"{name}\""),
+            "`systemd-sysusers`, or install the package keyroster-host",
+        )));
+    };
+    let groups = account.groups()?;
+    let mut others = groups.iter().skip(1).peekable();
+    if account.uid == 0 || others.peek().is_some() {
+        let others: Vec<&str> = others.map(String::as_str).collect();
+        return Ok(Some(Unmet::new(
+            format!("\"{name}\" is root, or in the groups {others:?}: lookup refuses to run so"),
+            format!("`gpasswd --delete {name} GROUP` for each"),
+        )));
+    }
+    Ok(None)
+}
+
+/// Somebody else's key command is never pushed aside: sshd runs one.
+fn foreign(places: &Places, accounts: &[String]) -> Result<Option<Unmet>, EnableError> {
+    for account in accounts {
+        let effective = places.sshd.effective(&Connection::local(account)?)?;
+        if let Some(unmet) = foreign_in(places, &effective) {
+            return Ok(Some(unmet));
+        }
+    }
+    Ok(None)
+}
+
+fn foreign_in(places: &Places, effective: &Effective) -> Option<Unmet> {
+    let command = effective.key_command()?;
+    let program = effective.key_program()?;
+    if drop_in::is_lookup(program) || is_chained(&places.lookup, program) {
+        return None;
+    }
+    Some(Unmet::new(
+        format!(
+            "sshd runs another key command: `{command}` ({})",
+            whereabouts(places, program)
+        ),
+        format!(
+            "to keep it, make it a source of lookup's: `authorized_keys: agent command:{program}` in \"{}\"",
+            places.lookup.settings().display()
+        ),
+    ))
+}
+
+/// Whether lookup asks this program itself.
+fn is_chained(lookup: &Lookup, program: &str) -> bool {
+    let chain = chain(lookup);
+    let mut sources = chain
+        .split_ascii_whitespace()
+        .filter_map(|word| word.strip_prefix("command:"));
+    sources.any(|source| source == program)
+}
+
+/// The file and line that set it, as far as files do.
+fn whereabouts(places: &Places, program: &str) -> String {
+    let mut files = Vec::new();
+    if let Ok(entries) = std::fs::read_dir(&places.drop_in.directory) {
+        files.extend(entries.filter_map(|entry| Some(entry.ok()?.path())));
+    }
+    files.sort();
+    files.push(places.drop_in.config.clone());
+    for file in files {
+        let text = std::fs::read_to_string(&file).unwrap_or_default();
+        let set =
+            |line: &str| drop_in::key_command(line).and_then(drop_in::program_of) == Some(program);
+        if let Some(at) = text.lines().position(set) {
+            return format!("{}:{}", file.display(), at + 1);
+        }
+    }
+    "set on sshd's command line or in another file".to_owned()
+}
+
+const FRESH: &str = "fresh";

@@ -1,0 +1,12 @@
+//! `keyroster-agent enable` and `disable`, on a host with a real sshd.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a fixture that fails says why by panicking"
+)]
+
+mod disabling;
+mod enabling;
+mod interrupted;
+mod refused;
+mod support;
