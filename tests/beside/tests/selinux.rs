@@ -62,8 +62,8 @@ const REFUSED: [&str; 18] = [
 ];
 
 const LABELS: [(&str, &str); 11] = [
-    ("/var/spool/keyroster/x", "keyroster_reports_t"),
-    ("/run/keyroster-sessions/reports/x", "keyroster_reports_t"),
+    ("/var/spool/keyroster/x", "keyroster_spool_t"),
+    ("/run/keyroster-sessions/reports/x", "keyroster_spool_t"),
     (
         "/usr/lib/keyroster/keyroster-lookup",
         "keyroster_lookup_exec_t",
