@@ -41,6 +41,12 @@ use crate::report::{Outcome, Report};
 use crate::session::Session;
 use crate::terminal::Styles;
 
+/// The command line, for whoever writes manuals and completions.
+#[must_use]
+pub fn command() -> clap::Command {
+    <Cli as clap::CommandFactory>::command()
+}
+
 /// Runs the program with these arguments, the first of which is its own name, and returns its exit code.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
     keyroster_edge::install_provider();

@@ -90,3 +90,12 @@ fn the_templates_in_the_shipped_drop_ins_are_read() {
         );
     }
 }
+
+#[test]
+fn the_manual_page_has_every_option_that_help_has() {
+    let page = read("packaging/man/keyroster-lookup.8").replace("\\-", "-");
+    let words = args::HELP.split(|c: char| !(c.is_ascii_lowercase() || c == '-'));
+    for option in words.filter(|word| word.starts_with("--")) {
+        assert!(page.contains(option), "{option}");
+    }
+}

@@ -245,4 +245,13 @@ mod tests {
             );
         }
     }
+
+    #[test]
+    fn the_manual_page_has_every_option_that_help_has() {
+        let page = include_str!("../../../packaging/man/keyroster-sessions.8").replace("\\-", "-");
+        let words = HELP.split(|c: char| !(c.is_ascii_lowercase() || c == '-'));
+        for option in words.filter(|word| word.starts_with("--")) {
+            assert!(page.contains(option), "{option}");
+        }
+    }
 }
