@@ -32,7 +32,7 @@ pub fn programs(workspace: &Workspace, profile: Profile) -> Result {
     }
     shell::run(&mut command)?;
     lookup(workspace)?;
-    gather(workspace, profile)
+    gather(workspace, &workspace.target, profile)
 }
 
 /// Builds everything that a test may need with the features that the tests are built with, so that nothing is compiled
@@ -44,7 +44,7 @@ pub fn everything(workspace: &Workspace) -> Result {
             .args(["build", "--locked", "--workspace", "--all-targets"]),
     )?;
     lookup(workspace)?;
-    gather(workspace, Profile::Debug)
+    gather(workspace, &workspace.target, Profile::Debug)
 }
 
 fn lookup(workspace: &Workspace) -> Result {
@@ -65,21 +65,21 @@ fn lookup(workspace: &Workspace) -> Result {
     shell::run(&mut command)
 }
 
-fn gather(workspace: &Workspace, profile: Profile) -> Result {
+/// Takes the programs out of a target directory.
+pub fn gather(workspace: &Workspace, built: &Path, profile: Profile) -> Result {
     let dist = workspace.dist(profile);
     fs::create_dir_all(&dist).map_err(|error| Failure::io("make directory", &dist, &error))?;
     for (_, program) in DYNAMIC {
         copy(
-            &workspace.target.join(profile.dir()).join(program),
+            &built.join(profile.dir()).join(program),
             &dist.join(program),
         )?;
     }
-    let built = workspace
-        .target
+    let lookup = built
         .join(STATIC_DIR)
         .join(host_triple()?)
         .join("release/keyroster-lookup");
-    copy(&built, &dist.join("keyroster-lookup"))
+    copy(&lookup, &dist.join("keyroster-lookup"))
 }
 
 /// Through a second name: a program that is running can be replaced, but not written to.
@@ -91,7 +91,8 @@ fn copy(from: &Path, to: &Path) -> Result {
         .map_err(|error| Failure::io("replace", to, &error))
 }
 
-fn host_triple() -> Result<String> {
+/// What rustc builds for unless told.
+pub fn host_triple() -> Result<String> {
     let said = shell::output(std::process::Command::new("rustc").arg("-vV"))?;
     let host = said.lines().find_map(|line| line.strip_prefix("host: "));
     host.map(str::to_owned)
@@ -108,12 +109,12 @@ pub const PROGRAMS: [&str; 5] = [
 ];
 
 /// Package and program of each that links the system's libc.
-const DYNAMIC: [(&str, &str); 4] = [
+pub const DYNAMIC: [(&str, &str); 4] = [
     ("keyroster-server", "keyroster-server"),
     ("keyroster-agent", "keyroster-agent"),
     ("keyroster-sessions", "keyroster-sessions"),
     ("keyroster-cli", "keyroster"),
 ];
 /// Static: a dynamic program costs half again as much for each call, and sshd makes two calls for each login.
-const LOOKUP_RUSTFLAGS: &str = "-C target-feature=+crt-static";
+pub const LOOKUP_RUSTFLAGS: &str = "-C target-feature=+crt-static";
 const STATIC_DIR: &str = "static";

@@ -36,8 +36,18 @@ pub enum Tool {
     CloudInit,
     /// Stands before several key servers.
     Haproxy,
-    /// Finds the libraries that a program needs, and makes Debian packages.
-    DpkgDev,
+    /// Reads and strips programs.
+    Binutils,
+    /// Renders manual pages.
+    Man,
+    /// Makes and judges RPM packages.
+    Rpm,
+    /// Makes roots of Debian's.
+    Debootstrap,
+    /// Judges Debian packages.
+    Lintian,
+    /// Judges RPM packages.
+    Rpmlint,
 }
 
 impl Tool {
@@ -53,7 +63,12 @@ impl Tool {
             Self::Ansible => "ansible-core",
             Self::CloudInit => "cloud-init",
             Self::Haproxy => "haproxy",
-            Self::DpkgDev => "dpkg-dev",
+            Self::Binutils => "binutils",
+            Self::Man => "man-db",
+            Self::Rpm => "rpm",
+            Self::Debootstrap => "debootstrap",
+            Self::Lintian => "lintian",
+            Self::Rpmlint => "rpmlint",
         }
     }
 
@@ -69,7 +84,12 @@ impl Tool {
             Self::Ansible => in_path("ansible-playbook"),
             Self::CloudInit => in_path("cloud-init"),
             Self::Haproxy => Path::new("/usr/sbin/haproxy").exists(),
-            Self::DpkgDev => in_path("dpkg-shlibdeps") && in_path("dpkg-deb"),
+            Self::Binutils => in_path("strip") && in_path("objdump"),
+            Self::Man => in_path("man"),
+            Self::Rpm => in_path("rpmbuild"),
+            Self::Debootstrap => in_path("debootstrap"),
+            Self::Lintian => in_path("lintian"),
+            Self::Rpmlint => in_path("rpmlint"),
         }
     }
 }

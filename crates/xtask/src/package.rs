@@ -10,17 +10,26 @@ use std::path::PathBuf;
 
 use keyroster_testkit::{Failure, Result};
 
-use crate::build;
 use crate::install::{self, Tool};
 use crate::workspace::{Profile, Workspace};
+use crate::{build, shell};
 
+pub mod check;
 mod contents;
 mod copyright;
 mod deb;
 mod facts;
+mod libraries;
 mod maker;
+mod manual;
+mod oldest;
+mod recipes;
+mod rpm;
+mod sbom;
 mod scripts;
+mod tarball;
 mod tree;
+mod units;
 
 pub use facts::Facts;
 
@@ -71,16 +80,22 @@ impl Name {
 pub enum Format {
     /// Debian's.
     Deb,
+    /// RPM's.
+    Rpm,
+    /// Files alone.
+    Tar,
 }
 
 impl Format {
     /// All of them.
-    pub const ALL: [Self; 1] = [Self::Deb];
+    pub const ALL: [Self; 3] = [Self::Deb, Self::Rpm, Self::Tar];
 
     /// Its name on the command line.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Deb => "deb",
+            Self::Rpm => "rpm",
+            Self::Tar => "tar",
         }
     }
 }
@@ -88,9 +103,15 @@ impl Format {
 /// Builds the programs and makes the packages; says where they are.
 pub fn run(options: &Options) -> Result {
     let workspace = Workspace::find()?;
-    install::packages(&[Tool::DpkgDev])?;
+    install::packages(&[Tool::Binutils, Tool::Rpm])?;
     if !options.built {
-        build::programs(&workspace, options.profile)?;
+        match options.profile {
+            Profile::Debug => build::programs(&workspace, options.profile)?,
+            Profile::Release => {
+                oldest::programs(&workspace, &Facts::read(&workspace, options.revision)?)?
+            }
+        }
+        manual::build(&workspace)?;
     }
     for made in make(&workspace, options)? {
         println!("{}", made.display());
@@ -112,10 +133,24 @@ pub fn make(workspace: &Workspace, options: &Options) -> Result<Vec<PathBuf>> {
         for format in chosen(&options.formats, &Format::ALL) {
             made.push(match format {
                 Format::Deb => deb::make(&maker, name)?,
+                Format::Rpm => rpm::make(&maker, name)?,
+                Format::Tar => tarball::make(&maker, name)?,
             });
         }
     }
+    made.push(checksums(&maker, &made)?);
     Ok(made)
+}
+
+/// `SHA256SUMS`, which `sha256sum --check` reads.
+fn checksums(maker: &maker::Maker<'_>, made: &[PathBuf]) -> Result<PathBuf> {
+    let mut command = maker.tool("sha256sum");
+    command.current_dir(maker.out).arg("--");
+    command.args(made.iter().filter_map(|path| path.file_name()));
+    let path = maker.out.join("SHA256SUMS");
+    fs::write(&path, shell::output(&mut command)?)
+        .map_err(|error| Failure::io("write", &path, &error))?;
+    Ok(path)
 }
 
 fn chosen<T: Copy>(asked: &[T], all: &[T]) -> Vec<T> {

@@ -16,7 +16,7 @@ use crate::accounts::TestAccounts;
 use crate::install::Tool;
 use crate::steps::Steps;
 use crate::workspace::{Profile, Workspace};
-use crate::{arrows, build, demo, files, install, shell, unpacked};
+use crate::{arrows, build, demo, files, install, package, shell, unpacked};
 
 /// Runs every check; the first that fails ends the run.
 pub fn run() -> Result {
@@ -42,6 +42,7 @@ fn all(workspace: &Workspace, steps: &mut Steps) -> Result {
     steps.run("lookup is small and static", || {
         small_and_static(&workspace.dist(Profile::Debug).join(LOOKUP))
     })?;
+    steps.run("packages", || package::check::all(workspace))?;
     steps.run("tests", || tests(workspace))?;
     steps.run("documentation tests", || {
         shell::run(

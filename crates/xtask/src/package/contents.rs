@@ -5,12 +5,12 @@ use std::path::Path;
 
 use keyroster_testkit::{Failure, Result};
 
-use super::Name;
 use super::maker::Maker;
 use super::tree::{Content, Role, Tree};
+use super::{Name, manual};
 
-/// The files that a package has in every format.
-pub fn of(maker: &Maker<'_>, name: Name) -> Result<Tree> {
+/// The files that a package has in every format; `zsh` is where the distribution's zsh looks for completions.
+pub fn of(maker: &Maker<'_>, name: Name, zsh: &str) -> Result<Tree> {
     let mut tree = Tree::default();
     for (path, program) in programs(name) {
         tree.add(
@@ -31,6 +31,12 @@ pub fn of(maker: &Maker<'_>, name: Name) -> Result<Tree> {
             Content::Link(target),
         );
     }
+    manual::add(maker, name, zsh, &mut tree)?;
+    tree.text(
+        format!("usr/share/doc/{}/sbom.cdx.json", name.as_str()),
+        Role::Documentation,
+        maker.libraries.of(maker, name)?,
+    );
     Ok(tree)
 }
 

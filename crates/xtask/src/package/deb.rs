@@ -8,7 +8,7 @@ use keyroster_testkit::{Failure, Result};
 
 use super::maker::Maker;
 use super::tree::{Role, Tree};
-use super::{Name, contents, copyright, scripts};
+use super::{Name, contents, copyright, libraries, scripts};
 use crate::shell;
 use crate::workspace::Profile;
 
@@ -62,7 +62,7 @@ fn compression(profile: Profile) -> &'static [&'static str] {
 
 /// Debian wants both changelogs and the copyright compressed and named its own way.
 fn with_documents(maker: &Maker<'_>, name: Name) -> Result<Tree> {
-    let mut tree = contents::of(maker, name)?;
+    let mut tree = contents::of(maker, name, "usr/share/zsh/vendor-completions")?;
     let doc = format!("usr/share/doc/{}", name.as_str());
     let path = maker.workspace.root.join("CHANGELOG.md");
     let changes = fs::read(&path).map_err(|error| Failure::io("read", &path, &error))?;
@@ -106,7 +106,9 @@ fn changelog(maker: &Maker<'_>) -> Result<String> {
 
 fn fields(maker: &Maker<'_>, name: Name, root: &Path, tree: &Tree) -> Result<String> {
     let words = maker.facts.words(name)?;
-    let mut depends = libraries(maker, root, tree)?;
+    let programs: Vec<PathBuf> = tree.programs().map(|path| root.join(path)).collect();
+    let programs: Vec<&Path> = programs.iter().map(PathBuf::as_path).collect();
+    let mut depends = libraries::of(&programs)?;
     depends.extend(relations(name).depends.iter().map(|one| (*one).to_owned()));
     let mut fields = format!(
         "Package: {package}\nSource: keyroster\nVersion: {version}\nArchitecture: {ARCHITECTURE}\nMaintainer: {maintainer}\n\
@@ -157,27 +159,6 @@ fn relations(name: Name) -> Relations {
             others: &[("Suggests", "openssh-client")],
         },
     }
-}
-
-/// What `dpkg-shlibdeps` finds by the versions of the symbols that are used.
-fn libraries(maker: &Maker<'_>, root: &Path, tree: &Tree) -> Result<Vec<String>> {
-    let dir = maker.fresh("shlibdeps")?;
-    fs::create_dir(dir.join("debian"))
-        .map_err(|error| Failure::io("make directory", &dir, &error))?;
-    write(
-        &dir.join("debian/control"),
-        "Source: keyroster\n\nPackage: keyroster\nArchitecture: any\n",
-        0o644,
-    )?;
-    let mut command = maker.tool("dpkg-shlibdeps");
-    command.current_dir(&dir).args(["-O", "--warnings=0"]);
-    for program in tree.programs().filter(|path| !path.ends_with(STATIC)) {
-        command.arg(format!("-e{}", root.join(program).display()));
-    }
-    let said = shell::output(&mut command)?;
-    let found = said.trim().strip_prefix("shlibs:Depends=");
-    let found = found.ok_or_else(|| Failure::new("dpkg-shlibdeps names no library"))?;
-    Ok(found.split(", ").map(str::to_owned).collect())
 }
 
 fn settings(tree: &Tree) -> String {
@@ -231,7 +212,5 @@ const ACCOUNTS: &[&str] = &[
     "systemd | systemd-standalone-tmpfiles | systemd-tmpfiles",
     "init-system-helpers (>= 1.52)",
 ];
-/// Needs no library.
-const STATIC: &str = "/keyroster-lookup";
 const ARCHITECTURE: &str = "amd64";
 const KIBIBYTE: u64 = 1024;

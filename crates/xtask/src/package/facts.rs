@@ -97,13 +97,24 @@ impl Facts {
 
     /// The epoch in the form of RFC 5322, which a Debian changelog has.
     pub fn mail_date(&self) -> Result<String> {
-        let date = shell::output(
-            Command::new("date")
-                .env("LC_ALL", "C")
-                .args(["--utc", "--rfc-email", "--date"])
-                .arg(format!("@{}", self.epoch)),
-        )?;
-        Ok(date.trim_end().to_owned())
+        self.date("+%a, %d %b %Y %H:%M:%S +0000")
+    }
+
+    /// As a changelog of RPM's has it.
+    pub fn rpm_date(&self) -> Result<String> {
+        self.date("+%a %b %d %Y")
+    }
+
+    /// In the form of RFC 3339.
+    pub fn iso_date(&self) -> Result<String> {
+        self.date("+%Y-%m-%dT%H:%M:%SZ")
+    }
+
+    fn date(&self, format: &str) -> Result<String> {
+        let mut command = Command::new("date");
+        command.env("LC_ALL", "C").args(["--utc", "--date"]);
+        command.arg(format!("@{}", self.epoch)).arg(format);
+        Ok(shell::output(&mut command)?.trim_end().to_owned())
     }
 }
 

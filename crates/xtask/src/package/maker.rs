@@ -7,6 +7,8 @@ use std::process::{Command, Stdio};
 use keyroster_testkit::{Failure, Result};
 
 use super::facts::{EPOCH_VARIABLE, Facts};
+use super::manual;
+use super::sbom::Libraries;
 use crate::shell;
 use crate::workspace::{Profile, Workspace};
 
@@ -20,6 +22,8 @@ pub struct Maker<'a> {
     pub profile: Profile,
     /// Where the packages go.
     pub out: &'a Path,
+    /// What is linked into the programs.
+    pub libraries: Libraries,
     scratch: PathBuf,
 }
 
@@ -40,6 +44,7 @@ impl<'a> Maker<'a> {
             facts,
             profile,
             out,
+            libraries: Libraries::read(workspace)?,
             scratch,
         };
         maker.fresh("programs")?;
@@ -50,7 +55,13 @@ impl<'a> Maker<'a> {
             );
             shell::run(Command::new("strip").arg("-o").arg(&to).arg(&from))?;
         }
+        manual::write(workspace, &maker.fresh("manual")?)?;
         Ok(maker)
+    }
+
+    /// Where the manual pages and the completions are.
+    pub fn manual(&self) -> PathBuf {
+        self.scratch.join("manual")
     }
 
     /// An empty directory of this name.

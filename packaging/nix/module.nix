@@ -1,0 +1,69 @@
+# services.keyroster-agent: the host agent. sshd asks only when `enableKeyCommand` is set, as everywhere else.
+self: { config, lib, pkgs, ... }:
+
+let
+  cfg = config.services.keyroster-agent;
+  package = self.packages.${pkgs.stdenv.hostPlatform.system}.default;
+  lookup = "/run/keyroster-lookup/keyroster-lookup";
+in
+{
+  options.services.keyroster-agent = {
+    enable = lib.mkEnableOption "keyroster's host agent";
+    enableKeyCommand = lib.mkEnableOption "asking it at every SSH login";
+    server = lib.mkOption {
+      type = lib.types.str;
+      description = "The key server: https://keys.example.org:8443.";
+    };
+  };
+
+  config = lib.mkIf cfg.enable {
+    users.users.keyroster-agent = { isSystemUser = true; group = "keyroster-agent"; };
+    users.groups.keyroster-agent = { };
+    users.users.keyroster-lookup = { isSystemUser = true; group = "keyroster-lookup"; };
+    users.groups.keyroster-lookup = { };
+
+    environment.etc."keyroster/agent.toml".text = ''
+      server = "${cfg.server}"
+    '';
+    environment.etc."keyroster/lookup.conf".text = ''
+      authorized_keys: agent
+      principals:      agent
+    '';
+
+    systemd.services.keyroster-agent = {
+      description = "keyroster host agent";
+      wantedBy = [ "multi-user.target" ];
+      before = [ "sshd.service" ];
+      unitConfig.ConditionPathExists = "/var/lib/keyroster-agent/credential";
+      serviceConfig = {
+        Type = "notify";
+        ExecStart = "${package}/bin/keyroster-agent run --config /etc/keyroster/agent.toml";
+        User = "keyroster-agent";
+        Group = "keyroster-agent";
+        Restart = "always";
+        RestartSec = "1s";
+        RuntimeDirectory = "keyroster";
+        RuntimeDirectoryMode = "0755";
+        StateDirectory = "keyroster-agent";
+        StateDirectoryMode = "0700";
+        UMask = "0077";
+        CapabilityBoundingSet = "";
+        NoNewPrivileges = true;
+        ProtectSystem = "strict";
+        ProtectHome = true;
+        PrivateTmp = true;
+        MemoryDenyWriteExecute = true;
+        SystemCallArchitectures = "native";
+      };
+    };
+
+    # The store is writable by a group, which sshd refuses in a key command's path: a copy that is root's alone.
+    system.activationScripts.keyroster-lookup = lib.stringAfter [ "specialfs" ] ''
+      install -D -m 0755 -o root -g root ${package}/bin/keyroster-lookup ${lookup}
+    '';
+    services.openssh = lib.mkIf cfg.enableKeyCommand {
+      authorizedKeysCommand = "${lookup} keys --user=%u --uid=%U --type=%t --key=%k --fingerprint=%f";
+      authorizedKeysCommandUser = "keyroster-lookup";
+    };
+  };
+}
