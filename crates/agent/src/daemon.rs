@@ -137,6 +137,7 @@ fn answer(socket: &Socket, answering: Answering, mut stopped: watch::Receiver<()
                 }
             }
         }
+        socket.finish().await;
     });
 }
 

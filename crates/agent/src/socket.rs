@@ -21,11 +21,15 @@ use crate::reply;
 use crate::shared::Shared;
 use crate::status;
 
-/// A socket that is listened on; removed when it is dropped.
+mod kept;
+
+/// A socket that is listened on; its name is removed when it is dropped, unless systemd keeps it.
 #[derive(Debug)]
 pub struct Socket {
     listener: std::os::unix::net::UnixListener,
     path: PathBuf,
+    name: kept::Name,
+    room: Arc<Semaphore>,
 }
 
 /// Why the socket can't be listened on.
@@ -59,8 +63,9 @@ pub struct Answering {
 }
 
 impl Socket {
-    /// Listens on `path`. A socket that an earlier process left is replaced: bound beside it and renamed over it, so that it
-    /// appears with its mode and without a gap. The caller holds the daemon's lock, so nobody listens on it.
+    /// Listens on `path`: goes on with a socket that systemd has kept, or makes one. A socket that an earlier process left is
+    /// replaced: bound beside it and renamed over it, so that it appears with its mode and without a gap. The caller holds the
+    /// daemon's lock, so nobody listens on it.
     ///
     /// # Errors
     /// When its directory is not ours alone, or something else stands there.
@@ -86,10 +91,15 @@ impl Socket {
             Err(err) if err.kind() == io::ErrorKind::NotFound => {}
             Err(err) => return Err(failed(err)),
         }
-        let listener = bind_and_rename(path).map_err(failed)?;
+        let listener = match kept::take(path).map_err(failed)? {
+            Some(listener) => listener,
+            None => bind_and_rename(path).map_err(failed)?,
+        };
         Ok(Self {
+            name: kept::hand_over(&listener),
             listener,
             path: path.to_owned(),
+            room: Arc::new(Semaphore::new(MAX_CONNECTIONS)),
         })
     }
 
@@ -101,7 +111,6 @@ impl Socket {
         let listener = self.listener.try_clone()?;
         listener.set_nonblocking(true)?;
         let listener = UnixListener::from_std(listener)?;
-        let room = Arc::new(Semaphore::new(MAX_CONNECTIONS));
         loop {
             let stream = match listener.accept().await {
                 Ok((stream, _)) => stream,
@@ -111,7 +120,7 @@ impl Socket {
                     continue;
                 }
             };
-            let Ok(permit) = Arc::clone(&room).try_acquire_owned() else {
+            let Ok(permit) = Arc::clone(&self.room).try_acquire_owned() else {
                 // A short frame fits into the buffer of a new connection; one that it does not fit gets none.
                 let _ = stream.try_write(&reply::unavailable(Reason::Busy));
                 continue;
@@ -124,11 +133,19 @@ impl Socket {
             });
         }
     }
+
+    /// Waits for the answers to connections that were accepted. Those in the queue are left to whoever listens next.
+    pub async fn finish(&self) {
+        let all = self.room.acquire_many(MAX_CONNECTIONS_U32);
+        let _ = tokio::time::timeout(CONNECTION_DEADLINE, all).await;
+    }
 }
 
 impl Drop for Socket {
     fn drop(&mut self) {
-        let _ = std::fs::remove_file(&self.path);
+        if self.name == kept::Name::Ours {
+            let _ = std::fs::remove_file(&self.path);
+        }
     }
 }
 
@@ -195,7 +212,8 @@ async fn read_request(stream: &mut UnixStream) -> io::Result<Vec<u8>> {
 }
 
 /// Connections at one time; more are answered "busy".
-pub const MAX_CONNECTIONS: usize = 128;
+pub const MAX_CONNECTIONS: usize = MAX_CONNECTIONS_U32 as usize;
+const MAX_CONNECTIONS_U32: u32 = 128;
 
 /// From a connection's beginning to its end: a revalidation fits in it, and it fits into lookup's own deadline.
 pub const CONNECTION_DEADLINE: Duration = Duration::from_millis(1_800);

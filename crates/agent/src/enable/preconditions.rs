@@ -162,19 +162,29 @@ fn foreign_in(places: &Places, effective: &Effective) -> Option<Unmet> {
             whereabouts(places, program)
         ),
         format!(
-            "to keep it, make it a source of lookup's: `authorized_keys: agent command:{program}` in \"{}\"",
+            "to keep it, make it a source of lookup's: `authorized_keys: agent command:{program}` in \"{}\", or by a name with its arguments (docs/chain.md)",
             places.lookup.settings().display()
         ),
     ))
 }
 
-/// Whether lookup asks this program itself.
+/// Whether lookup asks this program itself: by its path, or by a name that a line of its own explains.
 fn is_chained(lookup: &Lookup, program: &str) -> bool {
+    let settings = std::fs::read_to_string(lookup.settings()).unwrap_or_default();
     let chain = chain(lookup);
     let mut sources = chain
         .split_ascii_whitespace()
         .filter_map(|word| word.strip_prefix("command:"));
-    sources.any(|source| source == program)
+    sources.any(|source| source == program || named(&settings, source) == Some(program))
+}
+
+/// The program of `command.NAME: /path/to/program argument…`.
+fn named<'a>(settings: &'a str, name: &str) -> Option<&'a str> {
+    let line = settings.lines().find_map(|line| {
+        let rest = line.trim().strip_prefix("command.")?;
+        rest.strip_prefix(name)?.strip_prefix(':')
+    });
+    line?.split_ascii_whitespace().next()
 }
 
 /// The file and line that set it, as far as files do.

@@ -1,16 +1,20 @@
 //! The daemon as lookup, systemd and strangers meet it.
 
-use std::io::{Read as _, Write as _};
+use std::io::{IoSliceMut, Read as _, Write as _};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
+use std::path::Path;
 use std::time::Duration;
 
 use crate::support::{
-    Host, LOOKUP_DEADLINE, exchange, found, program, question, refusal, serving, snapshot,
+    Host, LOOKUP_DEADLINE, exchange, found, program, question, refusal, serving, snapshot, told,
 };
 use keyroster_agent::socket::MAX_CONNECTIONS;
-use keyroster_testkit::{Behaviour, until};
-use keyroster_wire::{Question, Reason, Request};
+use keyroster_testkit::{Behaviour, Program, until};
+use keyroster_wire::{Question, Reason, Request, Response};
+use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
 
 /// A user that exists everywhere and may ask nowhere, unless the settings say so.
 const NOBODY: u32 = 65_534;
@@ -258,7 +262,70 @@ fn systemd_is_told_of_readiness_and_of_the_end_and_its_watchdog_is_fed() {
     }
     assert!(daemon.terminate().unwrap().success());
     while hear() != "STOPPING=1" {}
+    assert!(
+        heard.contains(&"FDSTORE=1\nFDNAME=lookups".to_owned()),
+        "{heard:?}"
+    );
+    // Its directory is systemd's to remove, unless this is a restart.
+    assert!(host.socket().exists());
+}
+
+#[test]
+fn without_systemd_the_socket_goes_with_the_daemon() {
+    let host = Host::new(3600);
+    let mut daemon = host.start();
+    assert!(daemon.terminate().unwrap().success());
     assert!(!host.socket().exists());
+}
+
+#[test]
+fn a_login_between_one_daemon_and_the_next_waits_for_the_next() {
+    let host = Host::new(3600);
+    let path = host.dir.path().join("notify");
+    let systemd = UnixDatagram::bind(&path).unwrap();
+    systemd.set_read_timeout(Some(WAIT)).unwrap();
+    let mut daemon = host.daemon().env("NOTIFY_SOCKET", &path).spawn().unwrap();
+    daemon.wait_for_line("ready").unwrap();
+    let kept = stored(&systemd).unwrap();
+    assert!(daemon.terminate().unwrap().success());
+
+    let mut login = UnixStream::connect(host.socket()).unwrap();
+    let request = Request::Keys(question("deploy"));
+    login.write_all(&request.encode().unwrap()).unwrap();
+
+    // As systemd does it: the number 3, and the process that it is meant for (sd_listen_fds(3)).
+    let script = format!(
+        "exec 3<&{}; LISTEN_FDS=1 LISTEN_PID=$$ exec \"$0\" \"$@\"",
+        kept.as_raw_fd()
+    );
+    let mut next = Program::at(Path::new("/bin/sh"))
+        .args(["-c", &script, env!("CARGO_BIN_EXE_keyroster-agent"), "run"])
+        .args([Path::new("--config"), &host.config()])
+        .spawn()
+        .unwrap();
+    next.wait_for_line("ready").unwrap();
+    assert_eq!(
+        told(&Response::read_from(&mut login).unwrap()),
+        found(Reason::Granted)
+    );
+    assert_eq!(host.login(), found(Reason::Granted));
+}
+
+/// The socket that a daemon gave away, as systemd keeps it.
+fn stored(systemd: &UnixDatagram) -> Option<OwnedFd> {
+    loop {
+        let mut text = [0; 256];
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+        let mut control = RecvAncillaryBuffer::new(&mut space);
+        let mut into = [IoSliceMut::new(&mut text)];
+        // Without CMSG_CLOEXEC: a child is to get it.
+        recvmsg(systemd, &mut into, &mut control, RecvFlags::empty()).ok()?;
+        for message in control.drain() {
+            if let RecvAncillaryMessage::ScmRights(mut files) = message {
+                return files.next();
+            }
+        }
+    }
 }
 
 #[test]

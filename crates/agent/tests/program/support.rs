@@ -155,7 +155,8 @@ pub fn exchange(socket: &Path, request: &[u8]) -> Vec<u8> {
     Response::read_from(&mut stream).unwrap()
 }
 
-fn told(frame: &[u8]) -> Told {
+/// What an answer's bytes say.
+pub fn told(frame: &[u8]) -> Told {
     let response = Response::decode(frame).unwrap();
     let (word, lines) = match response.answer {
         keyroster_wire::Answer::Found(lines) => (

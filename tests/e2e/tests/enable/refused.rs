@@ -33,14 +33,24 @@ fn another_key_command_is_named_and_kept() {
     assert!(done.stderr.contains("command:/usr/bin/theirs"), "{done:?}");
     // One that lookup asks itself is not pushed aside.
     let settings = scene.host.dir().join("lookup.conf");
-    let chain = fs::read_to_string(&settings).unwrap();
-    let chain = chain.replace(
+    let text = fs::read_to_string(&settings).unwrap();
+    for (source, line) in [
+        ("/usr/bin/theirs", ""),
+        ("theirs", "command.theirs: /usr/bin/theirs keys %u\n"),
+    ] {
+        let chain = format!("authorized_keys: agent command:{source}");
+        let chained = text.replace("authorized_keys: agent", &chain) + line;
+        fs::write(&settings, chained).unwrap();
+        let done = scene.enable(&["--dry-run"]);
+        assert_eq!(done.code(), Some(0), "{done:?}");
+    }
+    // The name alone is not the program.
+    let other = text.replace(
         "authorized_keys: agent",
-        "authorized_keys: agent command:/usr/bin/theirs",
-    );
-    fs::write(&settings, chain).unwrap();
-    let done = scene.enable(&["--dry-run"]);
-    assert_eq!(done.code(), Some(0), "{done:?}");
+        "authorized_keys: agent command:theirs",
+    ) + "command.theirs: /usr/bin/others %u\n";
+    fs::write(&settings, other).unwrap();
+    assert_ne!(scene.enable(&["--dry-run"]).code(), Some(0));
 }
 
 #[test]
