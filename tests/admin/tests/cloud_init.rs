@@ -32,7 +32,7 @@ fn the_command_of_the_user_data_enrols_a_host() -> Result {
         "cloud-init.yaml",
         &[
             (
-                "/usr/lib/keyroster/keyroster-agent enroll --token-file -",
+                "/usr/lib/keyroster/keyroster-agent enroll --server https://keys.example.org:8443 --token-file -",
                 &enrol,
             ),
             ("runuser -u keyroster-agent -- ", "runuser -u root -- "),

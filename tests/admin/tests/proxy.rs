@@ -1,6 +1,5 @@
 //! packaging/examples/haproxy.cfg, with HAProxy between a host and two key servers.
 
-use std::fs;
 use std::path::Path;
 
 use keyroster_admin_docs::{Files, with_words};
@@ -83,12 +82,6 @@ fn a_host_behind_a_proxy_that_passes_tls_through_goes_on_when_one_key_server_end
         Ok(tried.success("enroll").ok())
     });
     enrolled?;
-    let settings = fs::read_to_string(files.settings())
-        .map_err(|error| Failure::io("read", &files.settings(), &error))?;
-    files.write(
-        "agent.toml",
-        &settings.replace("https://keys.example.org:8443", &proxied.url),
-    )?;
     let _agent = Program::keyroster("keyroster-agent")?
         .args(["run", "--config"])
         .arg(files.settings())

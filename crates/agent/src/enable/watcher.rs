@@ -40,9 +40,15 @@ impl Watcher {
     /// Whether it could be started.
     ///
     /// # Errors
-    /// When systemd does not know the service.
+    /// When systemd does not know the service, or SELinux would keep it from sshd's configuration.
     pub fn check(&self) -> Result<(), EnableError> {
         if *self == Self::Unit {
+            let enforces = std::fs::read_to_string(SELINUX_ENFORCES).unwrap_or_default();
+            if is_held_back(&enforces, &label()) {
+                return Err(EnableError::NoWatcher(
+                    "SELinux holds what systemd starts to what the host agent may do".to_owned(),
+                ));
+            }
             finish(
                 Command::new(SYSTEMCTL).args(["cat", "--", UNIT]),
                 TOOL_LIMIT,
@@ -72,6 +78,21 @@ impl Watcher {
             Self::Process(config) => start_process(state, config.as_deref()),
         }
     }
+}
+
+/// Whether SELinux gives a service of this program the host agent's own domain, which may not write sshd's configuration.
+fn is_held_back(enforces: &str, label: &str) -> bool {
+    enforces.trim() == "1" && label.split(':').any(|part| part == AGENTS_TYPE)
+}
+
+/// This program's label; empty where there is none.
+fn label() -> String {
+    let mut bytes = [0; LABEL_MAX];
+    let length = rustix::fs::getxattr("/proc/self/exe", LABEL, &mut bytes).unwrap_or(0);
+    let label = bytes.get(..length).unwrap_or_default();
+    String::from_utf8_lossy(label)
+        .trim_end_matches('\0')
+        .to_owned()
 }
 
 fn start_process(state: &Path, config: Option<&Path>) -> Result<(), EnableError> {
@@ -115,3 +136,25 @@ const UNIT: &str = "keyroster-enable.service";
 const SYSTEMCTL: &str = "systemctl";
 /// The longest that it may take to start: another one may be about to end.
 const START_LIMIT: Duration = Duration::from_secs(15);
+const SELINUX_ENFORCES: &str = "/sys/fs/selinux/enforce";
+const LABEL: &str = "security.selinux";
+/// The type of this program's file: packaging/selinux/keyroster.fc.
+const AGENTS_TYPE: &str = "keyroster_agent_exec_t";
+/// Bytes of a label.
+const LABEL_MAX: usize = 4096;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_service_is_held_back_only_by_a_policy_that_enforces_and_knows_the_host_agent() {
+        let agents = "system_u:object_r:keyroster_agent_exec_t:s0";
+        assert!(is_held_back("1", agents));
+        assert!(!is_held_back("0", agents));
+        assert!(!is_held_back("", ""));
+        assert!(!is_held_back("1", "system_u:object_r:bin_t:s0"));
+        let policy = include_str!("../../../../packaging/selinux/keyroster.fc");
+        assert!(policy.contains(AGENTS_TYPE));
+    }
+}
