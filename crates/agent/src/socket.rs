@@ -91,13 +91,17 @@ impl Socket {
             Err(err) if err.kind() == io::ErrorKind::NotFound => {}
             Err(err) => return Err(failed(err)),
         }
-        let listener = match kept::take(path).map_err(failed)? {
-            Some(listener) => listener,
-            None => bind_and_rename(path).map_err(failed)?,
+        let (listener, name) = match kept::take(path).map_err(failed)? {
+            Some(listener) => (listener, kept::Name::Systemds),
+            None => {
+                let listener = bind_and_rename(path).map_err(failed)?;
+                let name = kept::hand_over(&listener);
+                (listener, name)
+            }
         };
         Ok(Self {
-            name: kept::hand_over(&listener),
             listener,
+            name,
             path: path.to_owned(),
             room: Arc::new(Semaphore::new(MAX_CONNECTIONS)),
         })
