@@ -12,6 +12,12 @@ pam_files_that_need_us() {
 # cannot be done, everything stays as it is.
 leave_sshd() {
     agent=/usr/lib/keyroster/keyroster-agent
+    # The sshd that runs would go on with what it read before, and could not be told otherwise.
+    if [ -n "$(sshd_files_that_name_us)" ] && command -v sshd >/dev/null && ! sshd -t >/dev/null 2>&1; then
+        echo "keyroster-host: not removed, since sshd refuses its configuration and so can't be told to leave keyroster" >&2
+        echo "hint: \`sshd -t\` says why; mend that, and remove the package again" >&2
+        return 1
+    fi
     if [ -x "$agent" ] && { [ -n "$(sshd_files_that_name_us)" ] || [ -d /var/lib/keyroster ]; }; then
         "$agent" disable >&2 || true
     fi
