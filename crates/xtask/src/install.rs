@@ -48,6 +48,8 @@ pub enum Tool {
     Lintian,
     /// Judges RPM packages.
     Rpmlint,
+    /// Boots roots.
+    Nspawn,
 }
 
 impl Tool {
@@ -69,6 +71,7 @@ impl Tool {
             Self::Debootstrap => "debootstrap",
             Self::Lintian => "lintian",
             Self::Rpmlint => "rpmlint",
+            Self::Nspawn => "systemd-container",
         }
     }
 
@@ -90,6 +93,7 @@ impl Tool {
             Self::Debootstrap => in_path("debootstrap"),
             Self::Lintian => in_path("lintian"),
             Self::Rpmlint => in_path("rpmlint"),
+            Self::Nspawn => in_path("systemd-nspawn"),
         }
     }
 }

@@ -29,6 +29,7 @@ mod sbom;
 mod scripts;
 mod tarball;
 mod tree;
+pub mod trial;
 mod units;
 
 pub use facts::Facts;
@@ -104,19 +105,25 @@ impl Format {
 pub fn run(options: &Options) -> Result {
     let workspace = Workspace::find()?;
     install::packages(&[Tool::Binutils, Tool::Rpm])?;
-    if !options.built {
-        match options.profile {
-            Profile::Debug => build::programs(&workspace, options.profile)?,
-            Profile::Release => {
-                oldest::programs(&workspace, &Facts::read(&workspace, options.revision)?)?
-            }
-        }
-        manual::build(&workspace)?;
-    }
+    build(&workspace, options)?;
     for made in make(&workspace, options)? {
         println!("{}", made.display());
     }
     Ok(())
+}
+
+/// Builds the programs and what writes their pages, unless that was done.
+fn build(workspace: &Workspace, options: &Options) -> Result {
+    if options.built {
+        return Ok(());
+    }
+    match options.profile {
+        Profile::Debug => build::programs(workspace, options.profile)?,
+        Profile::Release => {
+            oldest::programs(workspace, &Facts::read(workspace, options.revision)?)?;
+        }
+    }
+    manual::build(workspace)
 }
 
 /// Makes the packages of programs that are built.

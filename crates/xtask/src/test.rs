@@ -14,6 +14,7 @@ use keyroster_testkit::{
 
 use crate::accounts::TestAccounts;
 use crate::install::Tool;
+use crate::package::trial::{self, Versions};
 use crate::steps::Steps;
 use crate::workspace::{Profile, Workspace};
 use crate::{arrows, build, demo, files, install, package, shell, unpacked};
@@ -68,6 +69,7 @@ fn tools(workspace: &Workspace) -> Result {
         Tool::Cc,
     ];
     install::packages(&tools)?;
+    install::packages(&trial::tools())?;
     install::cargo_tool(workspace, "nextest", install::CARGO_NEXTEST)?;
     install::cargo_tool(workspace, "deny", install::CARGO_DENY)?;
     unpacked::prepare(workspace).map(drop)
@@ -100,11 +102,12 @@ fn clippy(workspace: &Workspace) -> Result {
     shell::run(workspace.cargo().args(arguments))
 }
 
-/// One PostgreSQL for all test processes, the accounts that they log in to, and the programs where all of those can run
+/// One PostgreSQL for all test processes, the accounts that they log in to, packages to install, and the programs where all of those can run
 /// them: a target directory may well lie below a home that nobody else can enter.
 fn tests(workspace: &Workspace) -> Result {
     let postgres = Postgres::start()?;
     let _accounts = TestAccounts::prepare()?;
+    let packages = Versions::checked(workspace)?;
     let mut command = workspace.cargo();
     command.args(["nextest", "run", "--locked", "--workspace"]);
     command.env(POSTGRES_URL_VARIABLE, postgres.url());
@@ -113,6 +116,7 @@ fn tests(workspace: &Workspace) -> Result {
         programs.install_file(&workspace.dist(Profile::Debug).join(program))?;
     }
     command.env(BIN_DIR_VARIABLE, programs.path());
+    command.envs(packages.variables());
     command.env(UNPACKED_VARIABLE, unpacked::prepare(workspace)?);
     shell::run(&mut command)
 }

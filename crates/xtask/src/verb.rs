@@ -7,6 +7,7 @@ use std::process::ExitCode;
 
 use keyroster_testkit::{Failure, Result};
 
+use crate::package::trial::{self, Trial};
 use crate::workspace::Profile;
 use crate::{
     advisories, bench, build, chaos, demo, fault_matrix, model, openapi, package, test, unpacked,
@@ -42,6 +43,8 @@ pub enum Verb {
     Model,
     /// Make what package managers install.
     Package(package::Options),
+    /// Try in real roots what package managers install.
+    TryPackages(package::Options, Trial),
     /// Write docs/openapi.json anew.
     Openapi,
     /// Write docs/fault-matrix.md anew.
@@ -73,6 +76,7 @@ impl Verb {
                 kills: flags.value("--kills")?,
             }),
             "model" => Self::Model,
+            "package" if flags.take("--test") => flags.trial()?,
             "package" => Self::Package(flags.package()?),
             "unpack" => Self::Unpack,
             "openapi" => Self::Openapi,
@@ -98,6 +102,7 @@ impl Verb {
             Self::Chaos(options) => chaos::run(&options),
             Self::Model => model::run(),
             Self::Package(options) => package::run(&options),
+            Self::TryPackages(options, trial) => trial::run(&options, &trial),
             Self::Unpack => unpacked::run(),
             Self::Openapi => openapi::run(),
             Self::FaultMatrix => fault_matrix::run(),
@@ -158,6 +163,20 @@ impl Flags {
         })
     }
 
+    /// Of a trial, `--only` names systems.
+    fn trial(&mut self) -> Result<Verb> {
+        let systems = self.value("--only")?.unwrap_or_default();
+        let trial = Trial {
+            systems: systems
+                .split(',')
+                .filter(|name| !name.is_empty())
+                .map(str::to_owned)
+                .collect(),
+            keep: self.take("--keep"),
+        };
+        Ok(Verb::TryPackages(self.package()?, trial))
+    }
+
     /// The values of a flag, each of which must be the name of one of `all`.
     fn list<T: Copy>(
         &mut self,
@@ -196,6 +215,8 @@ cargo xtask chaos [--kills N]            kill key servers, PostgreSQL and host a
 cargo xtask model                        check the fail rules in every state of two hosts, 3 revisions, 2 epochs (minutes)
 cargo xtask package [--profile release|dev] [--out DIR] [--only NAME,...] [--format deb,...]
                     [--revision N] [--built]  make packages and checksums of them
+cargo xtask package --test [--only SYSTEM,...] [--keep] [--profile release|dev] [--built]
+                                         try them in roots of Debian and write docs/install-matrix.md
 cargo xtask unpack                       unpack the packages that tests lay over the machine's root
 cargo xtask openapi                      write docs/openapi.json from the code
 cargo xtask fault-matrix                 write docs/fault-matrix.md from the table of faults
@@ -221,6 +242,18 @@ mod tests {
             parse("build --release").unwrap(),
             Verb::Build(Profile::Release)
         );
+    }
+
+    #[test]
+    fn a_trial_of_packages_names_systems_where_packages_are_named_otherwise() {
+        let Verb::TryPackages(options, trial) =
+            parse("package --test --only debian-12,rpm").unwrap()
+        else {
+            panic!("no trial");
+        };
+        assert_eq!(trial.systems, ["debian-12", "rpm"]);
+        assert_eq!(options.only, []);
+        assert!(parse("package --only debian-12").is_err());
     }
 
     #[test]

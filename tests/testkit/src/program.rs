@@ -123,6 +123,13 @@ impl Program {
     }
 }
 
+/// A command with the environment that its maker gave it.
+impl From<Command> for Program {
+    fn from(command: Command) -> Self {
+        Self(command)
+    }
+}
+
 /// A program that is running. Dropped, it is killed.
 #[derive(Debug)]
 pub struct Running {

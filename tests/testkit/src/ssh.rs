@@ -6,7 +6,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use crate::process::finish;
-use crate::{Finished, Result, SshKey, Sshd};
+use crate::{Finished, Program, Result, Running, SshKey, Sshd};
 
 /// One login to come: whom, with what, and what to run there.
 ///
@@ -23,9 +23,14 @@ pub struct Ssh {
 impl Ssh {
     /// A login as `account`; unless told otherwise it runs `true` there.
     pub fn to(sshd: &Sshd, account: &str) -> Self {
+        Self::at(sshd.port(), sshd.known_hosts(), account)
+    }
+
+    /// The same at an sshd that is no fixture: the one on this port of loopback, whose host key is in this file.
+    pub fn at(port: u16, known_hosts: &Path, account: &str) -> Self {
         Self {
-            port: sshd.port(),
-            known_hosts: sshd.known_hosts().to_owned(),
+            port,
+            known_hosts: known_hosts.to_owned(),
             account: account.to_owned(),
             options: Vec::new(),
             remote: "true".to_owned(),
@@ -81,6 +86,11 @@ impl Ssh {
     /// Logs in and says whether it was let in; a failure of `ssh` itself counts as refused, its words are in `stderr`.
     pub fn is_let_in(&self) -> Result<bool> {
         self.run().map(|finished| finished.status.success())
+    }
+
+    /// Logs in and goes on while the connection stays open.
+    pub fn open(&self) -> Result<Running> {
+        Program::from(self.build()).spawn()
     }
 
     /// The command line as it will be run.

@@ -22,7 +22,7 @@ pub fn all(workspace: &Workspace) -> Result {
         Tool::Rpmlint,
         Tool::Man,
     ])?;
-    let first = made(workspace, "first")?;
+    let first = made(workspace, FIRST)?;
     let second = made(workspace, "second")?;
     same_bytes(&first, &second)?;
     lintian(&ending(&first, "deb"))?;
@@ -36,18 +36,24 @@ pub fn all(workspace: &Workspace) -> Result {
 }
 
 fn made(workspace: &Workspace, name: &str) -> Result<Vec<PathBuf>> {
-    let out = workspace.target.join("packages-checked").join(name);
-    super::make(
-        workspace,
-        &Options {
-            profile: Profile::Debug,
-            out: Some(out),
-            only: Vec::new(),
-            formats: Vec::new(),
-            revision: 1,
-            built: true,
-        },
-    )
+    super::make(workspace, &options(workspace, name))
+}
+
+/// Everything that there is, of programs that were built for the tests.
+pub fn options(workspace: &Workspace, name: &str) -> Options {
+    Options {
+        profile: Profile::Debug,
+        out: Some(out(workspace, name)),
+        only: Vec::new(),
+        formats: Vec::new(),
+        revision: 1,
+        built: true,
+    }
+}
+
+/// Where they are made.
+pub fn out(workspace: &Workspace, name: &str) -> PathBuf {
+    workspace.target.join("packages-checked").join(name)
 }
 
 fn same_bytes(first: &[PathBuf], second: &[PathBuf]) -> Result {
@@ -119,6 +125,9 @@ fn check_scripts(workspace: &Workspace, package: &Path) -> Result {
     }
     shell::run(Command::new("shellcheck").args(there))
 }
+
+/// Those that were made first, which tests install.
+pub const FIRST: &str = "first";
 
 #[cfg(test)]
 mod tests {
