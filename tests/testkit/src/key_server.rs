@@ -73,7 +73,9 @@ impl KeyServer {
 
     /// Starts it again on the same address, after [`KeyServer::stop`] or [`KeyServer::kill`].
     pub fn run(&mut self) -> Result {
+        let (variable, value) = SERVER_ENVIRONMENT;
         let mut running = Program::keyroster("keyroster-server")?
+            .env(variable, value)
             .args(["run", "--data"])
             .arg(self.data())
             .args(["--listen", &self.listen])
@@ -190,6 +192,8 @@ fn word(text: &str, prefix: &str) -> Result<String> {
         .ok_or_else(|| Failure::new(format!("no word \"{prefix}…\" in what was printed")))
 }
 
+/// What the unit of packaging/systemd gives the key server to run in.
+pub const SERVER_ENVIRONMENT: (&str, &str) = ("MALLOC_ARENA_MAX", "2");
 const DATA: &str = "data";
 /// The longest that copying a data directory may take.
 const COPY_LIMIT: Duration = Duration::from_secs(30);

@@ -31,7 +31,7 @@ pub use failure::{Failure, Result};
 pub use fake::{
     Behaviour, CertificateKind, ClientIdentity, FakeKeyServer, Flaw, Identity, TestCa, Voucher,
 };
-pub use key_server::KeyServer;
+pub use key_server::{KeyServer, SERVER_ENVIRONMENT};
 pub use keygen::SshKey;
 pub use net::free_port;
 pub use poll::{POLL_INTERVAL, until};

@@ -53,6 +53,17 @@ fn uid_of(root: &Path, account: &str) -> u32 {
 }
 
 #[test]
+fn the_tests_run_the_key_server_in_the_environment_of_its_unit() {
+    let unit = fs::read_to_string(packaging("systemd/keyroster-server.service")).unwrap();
+    let given: Vec<&str> = unit
+        .lines()
+        .filter_map(|line| line.strip_prefix("Environment="))
+        .collect();
+    let (variable, value) = keyroster_testkit::SERVER_ENVIRONMENT;
+    assert_eq!(given, [format!("{variable}={value}")]);
+}
+
+#[test]
 fn systemd_finds_nothing_wrong_with_the_units() {
     for unit in [
         "keyroster-agent.service",

@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
-use keyroster_testkit::{Failure, Result, Sshd};
+use keyroster_testkit::{Failure, Result, SERVER_ENVIRONMENT, Sshd};
 
 use super::Stage;
 
@@ -25,8 +25,10 @@ pub fn init_server(stage: &mut Stage) -> Result {
 /// The key server, on a port of its own choice.
 pub fn run_server(stage: &mut Stage) -> Result {
     let data = stage.path("server/data");
+    let (variable, value) = SERVER_ENVIRONMENT;
     let run = stage
         .program("keyroster-server")
+        .env(variable, value)
         .user(&stage.server_account)
         .args(["run", "--data"])
         .arg(data);
