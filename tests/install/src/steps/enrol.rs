@@ -8,16 +8,9 @@ use crate::host::{GROUP, Host};
 
 /// Enrols with a token of one use, starts the host agent's unit, and waits until it has a confirmed snapshot.
 pub fn becomes_fresh(host: &mut Host) -> Result {
-    let server = format!("server = \"{}\"\n", host.server.url());
-    let settings = host.root.read(AGENT_CONFIG)?;
-    let settings = settings
-        .lines()
-        .filter(|line| !line.starts_with("server = "));
-    let settings = settings.collect::<Vec<_>>().join("\n");
-    host.root
-        .write(AGENT_CONFIG, &format!("{server}{settings}\n"), 0o644)?;
     let token = host.server.enrolment_token(GROUP)?;
-    let done = host.root.shell(ENROL, &token)?;
+    let enrol = ENROL.replace(SERVER, &host.server.url());
+    let done = host.root.shell(&enrol, &token)?;
     if !done.status.success() {
         return Err(host.failure("enrolment failed", &done));
     }
@@ -40,8 +33,8 @@ pub fn wait_until_fresh(host: &Host) -> Result {
     })
 }
 
-const AGENT_CONFIG: &str = "/etc/keyroster/agent.toml";
-const ENROL: &str = "setpriv --reuid keyroster-agent --regid keyroster-agent --clear-groups \
-                     /usr/lib/keyroster/keyroster-agent enroll --token-file -\n\
+const SERVER: &str = "https://keys.example.org:8443";
+const ENROL: &str = "runuser -u keyroster-agent -- \
+                     keyroster-agent enroll --server https://keys.example.org:8443 --token-file -\n\
                      systemctl enable --now keyroster-agent";
 const FRESH_LIMIT: Duration = Duration::from_secs(60);
