@@ -1,6 +1,8 @@
 //! Telling sshd to ask keyroster: the step that decides about logins, and what must stop it.
 
-use keyroster_testkit::{Failure, Result, Running};
+use std::time::Duration;
+
+use keyroster_testkit::{Failure, Result, Running, until};
 
 use crate::host::{BY_FILE, GRANTED, Host, SSHD_CONFIG};
 use crate::release::{Release, System};
@@ -107,12 +109,12 @@ pub fn enable(host: &Host) -> Result {
     let mut enabling = host.root.begin("keyroster-agent enable")?;
     let told = enabling.wait_for_line("now log in");
     told.map_err(|failure| Failure::new(format!("{failure}\n{}", enabling.output())))?;
-    // A login that is over at once may be missed.
-    host.must_let_in(&host.by_grant().command("sleep 2"))?;
-    enabling
-        .wait_for_line("confirmed by")
-        .map(drop)
-        .map_err(|failure| Failure::new(format!("{failure}\n{}", host.root.journal())))
+    // A login that is over at once may be missed, and one that began in the clock tick of the change does not count.
+    let confirmed = until("a login to confirm the change", CONFIRM_LIMIT, || {
+        host.must_let_in(&host.by_grant().command("sleep 2"))?;
+        Ok(enabling.output().contains("confirmed by").then_some(()))
+    });
+    confirmed.map_err(|failure| Failure::new(format!("{failure}\n{}", host.root.journal())))
 }
 
 fn must_not_enable(host: &Host, reported: &str) -> Result {
@@ -127,6 +129,8 @@ fn must_not_enable(host: &Host, reported: &str) -> Result {
     Ok(())
 }
 
+/// The longest that logins are tried until one confirms.
+const CONFIRM_LIMIT: Duration = Duration::from_secs(30);
 /// Where `enable` writes.
 pub const DROP_IN: &str = "/etc/ssh/sshd_config.d/10-keyroster.conf";
 const DROP_IN_NAME: &str = "sshd_config.d/10-keyroster.conf";
