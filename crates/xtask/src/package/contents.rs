@@ -105,6 +105,31 @@ const HOST: &[File] = &[
         "packaging/tmpfiles.d/keyroster-host.conf",
     ),
     (
+        "usr/share/keyroster/selinux/keyroster.te",
+        Role::Plain,
+        "packaging/selinux/keyroster.te",
+    ),
+    (
+        "usr/share/keyroster/selinux/keyroster.fc",
+        Role::Plain,
+        "packaging/selinux/keyroster.fc",
+    ),
+    (
+        "usr/share/keyroster/selinux/keyroster.if",
+        Role::Plain,
+        "packaging/selinux/keyroster.if",
+    ),
+    (
+        "usr/share/keyroster/apparmor/keyroster-agent",
+        Role::Plain,
+        "packaging/apparmor/keyroster-agent",
+    ),
+    (
+        "usr/share/keyroster/apparmor/keyroster-sessions",
+        Role::Plain,
+        "packaging/apparmor/keyroster-sessions",
+    ),
+    (
         "usr/share/doc/keyroster-host/10-keyroster.conf",
         Role::Documentation,
         "sshd-config/10-keyroster.conf",
