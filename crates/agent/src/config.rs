@@ -265,8 +265,9 @@ mod tests {
             })
             .flat_map(|line| [line, "\n"])
             .collect();
-        // What is off by default has no default to tell.
+        // What is off, or from elsewhere, by default has no default to tell.
         let switched_on = Config {
+            server: Some("https://keys.example.org:8443".to_owned()),
             revoked_keys: Some("/var/lib/keyroster-agent/revoked-keys.krl".into()),
             ..Config::default()
         };
