@@ -3,6 +3,9 @@
 //! First what is needed to take it back is on disk, then somebody runs who would do so, then the file is replaced, then sshd
 //! reads it. A step that fails undoes those before it; a process that dies leaves that to the one that waits.
 
+use std::time::Duration;
+
+use keyroster_sshd::run::pause;
 use keyroster_sshd::service::Reloaded;
 
 use crate::clock::{Clock, SystemClock};
@@ -80,6 +83,8 @@ impl Change<'_> {
         }
         pending.in_effect_since = Some(ticks(&clock.now()));
         self.records.set_pending(Some(pending))?;
+        // The kernel tells in ticks when a process began. Nobody is told to log in before the tick of the change is over.
+        pause(TICK);
         Ok(reloaded)
     }
 
@@ -113,9 +118,9 @@ impl Change<'_> {
 
 /// Clock ticks since boot, as `/proc` counts them for a process's start.
 fn ticks(now: &Moment) -> u64 {
-    let ticks = now.since_boot.as_millis() / TICK_MS;
+    let ticks = now.since_boot.as_millis() / TICK.as_millis();
     u64::try_from(ticks).unwrap_or(u64::MAX)
 }
 
 /// `USER_HZ` is 100 wherever Linux runs but on Alpha and Itanium: time(7).
-const TICK_MS: u128 = 10;
+const TICK: Duration = Duration::from_millis(10);
