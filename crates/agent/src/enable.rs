@@ -8,11 +8,11 @@
 //! |---|---|
 //! | [`args`], [`places`] | what was asked for, and which files and programs that means |
 //! | [`drop_in`], [`diff`] | the text that sshd gets, as pure functions |
-//! | [`file`], [`record`] | the drop-in and root's own records on disk |
+//! | [`mod@file`], [`record`] | the drop-in and root's own records on disk |
 //! | [`preconditions`], [`granted`], [`way_in`], [`proof`] | what must hold before, and what a trial shows |
 //! | [`change`], [`restore`] | the steps that change something, and their way back |
 //! | [`finish`], [`watcher`] | waiting for the first login, on its own |
-//! | [`verb`], [`disable`] | the two verbs |
+//! | [`verb`], [`mod@disable`] | the two verbs |
 
 pub mod args;
 pub mod change;
