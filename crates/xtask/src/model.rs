@@ -1,6 +1,6 @@
 //! `cargo xtask model`: the check of every state in its largest scope.
 //!
-//! Minutes, and some three gigabytes; `cargo xtask test` has smaller scopes of the same.
+//! Minutes, and two gigabytes; `cargo xtask test` has smaller scopes of the same.
 
 use keyroster_testkit::Result;
 
