@@ -38,6 +38,8 @@ pub mod state;
 pub mod status;
 pub mod trust;
 
+mod open_flags;
+
 #[cfg(test)]
 mod enrolment_server;
 #[cfg(test)]

@@ -21,6 +21,7 @@ use rustix::io::Errno;
 
 use crate::break_glass::Accepted;
 use crate::break_glass::check::FILE_MAX;
+use crate::open_flags::{CREATE, READ, READABLE};
 
 /// The directory of the files, held open and locked: two who write at once write one after the other.
 #[derive(Debug)]
@@ -279,25 +280,8 @@ fn is_of(line: &[u8], fingerprint: Fingerprint) -> bool {
         .is_some_and(|blob| *blob.fingerprint() == fingerprint)
 }
 
-const READABLE: Mode = Mode::RUSR
-    .union(Mode::WUSR)
-    .union(Mode::RGRP)
-    .union(Mode::ROTH);
-
 const DIRECTORY: OFlags = OFlags::RDONLY
     .union(OFlags::DIRECTORY)
-    .union(OFlags::CLOEXEC);
-
-/// Without waiting: opening a pipe that somebody put there must not hang.
-const READ: OFlags = OFlags::RDONLY
-    .union(OFlags::NOFOLLOW)
-    .union(OFlags::NONBLOCK)
-    .union(OFlags::CLOEXEC);
-
-const CREATE: OFlags = OFlags::WRONLY
-    .union(OFlags::CREATE)
-    .union(OFlags::EXCL)
-    .union(OFlags::NOFOLLOW)
     .union(OFlags::CLOEXEC);
 
 #[cfg(test)]

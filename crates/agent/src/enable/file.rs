@@ -11,13 +11,14 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use keyroster_sshd::would_be::DropIn;
 use rustix::fs::{
-    AtFlags, CWD, FileType, Gid, Mode, OFlags, Uid, fchmod, fchown, fstat, fsync, openat, renameat,
+    AtFlags, CWD, FileType, Gid, Mode, Uid, fchmod, fchown, fstat, fsync, openat, renameat,
     unlinkat,
 };
 use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
 use crate::enable::error::EnableError;
+use crate::open_flags::{CREATE, DIRECTORY, READ};
 
 /// What was, or is to be, in a place.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -218,21 +219,6 @@ const WRITABLE_BY_OTHERS: u32 = 0o022;
 const ROOT: u32 = 0;
 /// Bytes of a drop-in.
 const MAX_BYTES: u64 = 1024 * 1024;
-
-const DIRECTORY: OFlags = OFlags::RDONLY
-    .union(OFlags::DIRECTORY)
-    .union(OFlags::NOFOLLOW)
-    .union(OFlags::CLOEXEC);
-/// Without waiting: opening a pipe must not hang.
-const READ: OFlags = OFlags::RDONLY
-    .union(OFlags::NOFOLLOW)
-    .union(OFlags::NONBLOCK)
-    .union(OFlags::CLOEXEC);
-const CREATE: OFlags = OFlags::WRONLY
-    .union(OFlags::CREATE)
-    .union(OFlags::EXCL)
-    .union(OFlags::NOFOLLOW)
-    .union(OFlags::CLOEXEC);
 
 #[cfg(test)]
 mod tests {

@@ -20,11 +20,12 @@ use keyroster_keys::krl::{
     KrlHead, MAX_KRL_BYTES, MAX_REVOKED, read_krl, read_krl_head, write_krl,
 };
 use rustix::fs::{
-    AtFlags, CWD, FileType, Mode, OFlags, Stat, fchmod, fstat, fsync, openat, renameat, statat,
-    unlinkat,
+    AtFlags, CWD, FileType, Mode, Stat, fchmod, fstat, fsync, openat, renameat, statat, unlinkat,
 };
 use rustix::io::Errno;
 use rustix::process::geteuid;
+
+use crate::open_flags::{CREATE, DIRECTORY, READ, READABLE};
 
 /// The file, by its path: its directory is looked at anew each time, so that what was mended is used.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -324,28 +325,6 @@ fn tag_of(head: &KrlHead) -> Option<Tag> {
 const COMMENT: &str = "keyroster ";
 
 const WRITABLE_BY_OTHERS: u32 = 0o022;
-
-const READABLE: Mode = Mode::RUSR
-    .union(Mode::WUSR)
-    .union(Mode::RGRP)
-    .union(Mode::ROTH);
-
-const DIRECTORY: OFlags = OFlags::RDONLY
-    .union(OFlags::DIRECTORY)
-    .union(OFlags::NOFOLLOW)
-    .union(OFlags::CLOEXEC);
-
-/// Without waiting: opening a pipe that somebody put there must not hang.
-const READ: OFlags = OFlags::RDONLY
-    .union(OFlags::NOFOLLOW)
-    .union(OFlags::NONBLOCK)
-    .union(OFlags::CLOEXEC);
-
-const CREATE: OFlags = OFlags::WRONLY
-    .union(OFlags::CREATE)
-    .union(OFlags::EXCL)
-    .union(OFlags::NOFOLLOW)
-    .union(OFlags::CLOEXEC);
 
 #[cfg(test)]
 mod tests;

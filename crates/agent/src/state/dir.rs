@@ -13,6 +13,8 @@ use rustix::fs::{
 use rustix::io::Errno;
 use rustix::process::geteuid;
 
+use crate::open_flags::{DIRECTORY, READ};
+
 /// The state directory, held open: everything in it is reached through this handle and not by path, so that nobody can
 /// put another directory in its place between two steps.
 #[derive(Debug)]
@@ -398,17 +400,6 @@ const READABLE_BY_OTHERS: u32 = 0o044;
 
 const PRIVATE_DIR: Mode = Mode::RWXU;
 const PRIVATE_FILE: Mode = Mode::RUSR.union(Mode::WUSR);
-
-const DIRECTORY: OFlags = OFlags::RDONLY
-    .union(OFlags::DIRECTORY)
-    .union(OFlags::NOFOLLOW)
-    .union(OFlags::CLOEXEC);
-
-/// Without waiting: opening a pipe that somebody put there must not hang.
-const READ: OFlags = OFlags::RDONLY
-    .union(OFlags::NOFOLLOW)
-    .union(OFlags::NONBLOCK)
-    .union(OFlags::CLOEXEC);
 
 const UPDATE: OFlags = OFlags::RDWR
     .union(OFlags::NOFOLLOW)
