@@ -255,7 +255,10 @@ fn serve(
     let log_too = log
         .try_clone()
         .map_err(|error| Failure::io("open", &log_path, &error))?;
-    let mut command = Command::new(programs.join("postgres"));
+    // Whoever started it may be killed, and then nobody else would end it.
+    let mut command = Command::new("/usr/bin/setpriv");
+    command.args(["--pdeathsig", "INT", "--"]);
+    command.arg(programs.join("postgres"));
     command.uid(owner.uid).gid(owner.gid).current_dir("/");
     command.process_group(0);
     command
@@ -365,6 +368,18 @@ mod tests {
         }
         let count = postgres.query(&database, "select count(*) from seen");
         assert_eq!(count.unwrap(), "3\n");
+    }
+
+    #[test]
+    fn a_server_ends_with_whoever_started_it() {
+        // To the kernel the end of a thread is what the end of a killed process would be.
+        let starter = std::thread::spawn(|| Postgres::start_durable().unwrap());
+        let mut postgres = starter.join().unwrap();
+        let server = &mut postgres.own.as_mut().unwrap().server;
+        let ended = until("PostgreSQL to end", STOP_LIMIT, || {
+            Ok(server.try_wait().unwrap())
+        });
+        assert!(ended.unwrap().success());
     }
 
     #[test]
