@@ -28,6 +28,14 @@ pub enum Identity {
     File(PathBuf),
     /// Whatever the ssh-agent at this socket holds.
     Agent(PathBuf),
+    /// The key of the ssh-agent at this socket that has this public half, a line. The others are not offered: with more than
+    /// `MaxAuthTries` of them the right one might never have its turn.
+    AgentKey {
+        /// Its socket.
+        socket: PathBuf,
+        /// As in a `.pub` file.
+        public: String,
+    },
 }
 
 /// What became of a login.
@@ -77,8 +85,9 @@ pub fn login_until(
     let (listener, port) = listener;
     let known_hosts = host_key.tell(would_be.dir(), port)?;
     let said = would_be.dir().join("ssh.log");
-    let mut ssh = ssh(account, port, &known_hosts, identities);
-    ssh.arg("-E").arg(&said);
+    let mut ssh = ssh(account, port, &known_hosts);
+    offer(&mut ssh, would_be.dir(), identities)?;
+    ssh.arg("-E").arg(&said).arg(LOOPBACK);
     let client = bare(&mut ssh).spawn().map_err(|err| SshdError::Start {
         program: "ssh".to_owned(),
         err,
@@ -253,7 +262,7 @@ impl HostKey {
     }
 }
 
-fn ssh(account: &str, port: u16, known_hosts: &Path, identities: &[Identity]) -> Command {
+fn ssh(account: &str, port: u16, known_hosts: &Path) -> Command {
     let mut command = Command::new("ssh");
     command.args(["-F", "none", "-N", "-T", "-p", &port.to_string()]);
     command.args(["-l", account]);
@@ -262,29 +271,46 @@ fn ssh(account: &str, port: u16, known_hosts: &Path, identities: &[Identity]) ->
     }
     command
         .arg("-o")
-        .arg(format!("UserKnownHostsFile={}", known_hosts.display()));
-    let mut agent = None;
-    for identity in identities {
-        match identity {
-            Identity::File(path) => {
-                command.arg("-i").arg(path);
-            }
-            Identity::Agent(socket) => agent = Some(socket),
-        }
-    }
-    match agent {
-        Some(socket) => command
-            .arg("-o")
-            .arg(format!("IdentityAgent={}", socket.display())),
-        None => command.args(["-o", "IdentityAgent=none", "-o", "IdentitiesOnly=yes"]),
-    };
-    command
-        .arg(LOOPBACK)
+        .arg(format!("UserKnownHostsFile={}", known_hosts.display()))
         .current_dir("/")
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null());
     command
+}
+
+/// Has ssh offer these keys and no others.
+fn offer(ssh: &mut Command, dir: &Path, identities: &[Identity]) -> Result<(), SshdError> {
+    let mut agent = None;
+    let mut only = true;
+    for (number, identity) in identities.iter().enumerate() {
+        match identity {
+            Identity::File(path) => {
+                ssh.arg("-i").arg(path);
+            }
+            Identity::Agent(socket) => {
+                only = false;
+                agent = Some(socket);
+            }
+            Identity::AgentKey { socket, public } => {
+                let path = dir.join(format!("offered-{number}.pub"));
+                let _of_an_earlier_login = fs::remove_file(&path);
+                write(&path, format!("{public}\n").as_bytes())?;
+                ssh.arg("-i").arg(path);
+                agent = Some(socket);
+            }
+        }
+    }
+    if only {
+        ssh.args(["-o", "IdentitiesOnly=yes"]);
+    }
+    match agent {
+        Some(socket) => ssh
+            .arg("-o")
+            .arg(format!("IdentityAgent={}", socket.display())),
+        None => ssh.args(["-o", "IdentityAgent=none"]),
+    };
+    Ok(())
 }
 
 const LOOPBACK: &str = "127.0.0.1";

@@ -22,6 +22,7 @@ mod process;
 mod program;
 mod root_dir;
 mod ssh;
+mod ssh_agent;
 mod sshd;
 
 pub use account::{Account, require_root};
@@ -40,4 +41,5 @@ pub use process::{Finished, finish, stop};
 pub use program::{BIN_DIR_VARIABLE, Program, Running, binary};
 pub use root_dir::{RootDir, install_lookup};
 pub use ssh::Ssh;
+pub use ssh_agent::SshAgent;
 pub use sshd::{Sshd, SshdBuilder, openssh_version};

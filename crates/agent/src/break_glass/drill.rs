@@ -7,24 +7,26 @@
 //! Without a private key at hand everything but the signature is looked at, and that is said, with an exit status of its own: a drill
 //! that proves less must not look like one that proves all.
 
+pub(crate) mod login;
 mod mark;
 
 use std::path::{Path, PathBuf};
 
 use keyroster_keys::AccountName;
 use keyroster_sshd::service::Listener;
-use keyroster_sshd::trial::{self, Identity, Outcome};
-use keyroster_sshd::would_be::{DropIn, WouldBe};
-use keyroster_sshd::{Binary, Connection, Effective, Sshd, SshdError};
+use keyroster_sshd::trial::Identity;
+use keyroster_sshd::would_be::DropIn;
+use keyroster_sshd::{Binary, Connection, Sshd, SshdError};
 
 use crate::break_glass::args::DrillArgs;
 use crate::break_glass::check::{Checked, Verdict};
-use crate::break_glass::drill::mark::Mark;
+use crate::break_glass::drill::login::{NOT_SEEN, Seen, Stage, is_read};
 use crate::break_glass::past_drills::{self, PastDrill, Proof};
 use crate::break_glass::verbs::{check_all, require_root, say, warn};
 use crate::break_glass::{fault, verbs};
 use crate::clock::{Clock as _, SystemClock};
 use crate::config::Config;
+use crate::enable::places::DROP_IN;
 use crate::error::AgentError;
 use crate::exit;
 
@@ -172,6 +174,7 @@ fn failed(err: DrillError) -> AgentError {
 /// What is drilled with.
 struct Host {
     sshd: Sshd,
+    drop_in: DropIn,
     identities: Vec<Identity>,
     /// The directory of sessions, where drills are marked.
     sessions: PathBuf,
@@ -188,6 +191,7 @@ impl Host {
         let wall_s = SystemClock::new().map(|clock| clock.now().wall_s());
         Ok(Self {
             sshd: Sshd::new(binary, &args.sshd_config).with_overrides(overrides),
+            drop_in: DropIn::beside(&args.sshd_config, DROP_IN),
             identities: key.or(agent).into_iter().collect(),
             sessions: config
                 .sessions_socket
@@ -220,130 +224,22 @@ impl Host {
         if self.identities.is_empty() {
             return Ok(past(Proof::AllButSignature, None));
         }
-        let key = self.log_in(checked, &effective)?;
+        let text = std::fs::read(self.drop_in.path()).ok();
+        let stage = Stage {
+            sshd: &self.sshd,
+            drop_in: &self.drop_in,
+            text: text.as_deref(),
+            sessions: &self.sessions,
+        };
+        let login = stage.log_in(checked, &self.identities)?;
         say(&format!(
-            "account \"{account}\": key {key} logged in by \"{}\" alone",
+            "account \"{account}\": key {} logged in by \"{}\" alone",
+            login.key,
             checked.path.display()
         ));
-        Ok(past(Proof::Login, Some(key)))
-    }
-
-    /// Logs in, and returns the key that did.
-    fn log_in(&self, checked: &Checked, effective: &Effective) -> Result<String, DrillError> {
-        let mark = Mark::leave(&self.sessions)?;
-        let drop_in = DropIn::beside(self.sshd.config(), DROP_IN);
-        let text = std::fs::read(drop_in.path()).ok();
-        let alone = self
-            .sshd
-            .clone()
-            .with_overrides(&KNOWS_NOBODY.map(str::to_owned));
-        let would_be = WouldBe::new(&alone, &drop_in, text.as_deref())?;
-        let records = effective.is_on("UsePAM");
-        let seen = || !records || mark.was_seen();
-        let account = checked.account.as_str();
-        let proof = match trial::login_until(&would_be, account, &self.identities, &seen)? {
-            Outcome::LoggedIn(proof) => proof,
-            Outcome::Refused(why) => {
-                let account = checked.account.clone();
-                return Err(DrillError::Refused { account, why });
-            }
-        };
-        if !is_at(&proof.found_at, &checked.path) {
-            return Err(DrillError::OtherWay {
-                account: checked.account.clone(),
-                found_at: proof.found_at,
-            });
+        if login.seen == Seen::ByNobody {
+            warn(NOT_SEEN);
         }
-        if !mark.was_seen() {
-            warn(
-                "nobody saw this login: uses of break-glass keys are not told\nhint: the line in /etc/pam.d/sshd of docs/sessions.md is missing, or behind one that ends the stack",
-            );
-        }
-        Ok(proof.fingerprint)
-    }
-}
-
-/// Whether sshd looks at the account's file at all.
-fn is_read(effective: &Effective, checked: &Checked) -> Result<(), DrillError> {
-    let account = &checked.account;
-    let forbidden = |setting| DrillError::Forbidden {
-        account: account.clone(),
-        setting,
-    };
-    if !effective.is_on("PubkeyAuthentication") {
-        return Err(forbidden("PubkeyAuthentication no"));
-    }
-    if account.is_root() && effective.first("PermitRootLogin") == Some("no") {
-        return Err(forbidden("PermitRootLogin no"));
-    }
-    let files: Vec<&str> = effective.key_files().collect();
-    if files
-        .iter()
-        .any(|file| expand(file, account) == checked.path)
-    {
-        return Ok(());
-    }
-    Err(DrillError::NotRead {
-        account: account.clone(),
-        path: checked.path.clone(),
-        files: files.join(" "),
-    })
-}
-
-/// The file that a pattern of `AuthorizedKeysFile` names: `%u` and `%%` of the tokens in sshd_config(5). The others lead to
-/// homes and numbers, which no break-glass path has.
-fn expand(pattern: &str, account: &AccountName) -> PathBuf {
-    let parts: Vec<String> = pattern
-        .split("%%")
-        .map(|part| part.replace("%u", account.as_str()))
-        .collect();
-    PathBuf::from(parts.join("%"))
-}
-
-/// Whether sshd's `FILE:LINE` is of this file.
-fn is_at(found_at: &str, path: &Path) -> bool {
-    let file = found_at.rsplit_once(':').map_or(found_at, |(file, _)| file);
-    let real = |path: &Path| std::fs::canonicalize(path).ok();
-    Path::new(file) == path || real(Path::new(file)).is_some_and(|file| Some(file) == real(path))
-}
-
-/// The drop-in that `enable` writes.
-const DROP_IN: &str = "10-keyroster.conf";
-
-/// A key command that knows nobody, in the place of whatever is set. Not one that never ends: nobody would end it where the file
-/// lets nobody in.
-const KNOWS_NOBODY: [&str; 2] = [
-    "AuthorizedKeysCommand=/usr/bin/sleep 3",
-    "AuthorizedKeysCommandUser=nobody",
-];
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn patterns_are_expanded_for_the_account() {
-        let account = AccountName::parse("deploy").unwrap();
-        for (pattern, expected) in [
-            (
-                "/etc/keyroster/break-glass/%u",
-                "/etc/keyroster/break-glass/deploy",
-            ),
-            ("/a%%u/%u", "/a%u/deploy"),
-            (".ssh/authorized_keys", ".ssh/authorized_keys"),
-        ] {
-            assert_eq!(expand(pattern, &account), Path::new(expected));
-        }
-    }
-
-    #[test]
-    fn a_place_is_compared_by_its_file() {
-        let scratch = tempfile::tempdir().unwrap();
-        let file = scratch.path().join("deploy");
-        std::fs::write(&file, "").unwrap();
-        assert!(is_at(&format!("{}:3", file.display()), &file));
-        assert!(!is_at("/home/deploy/.ssh/authorized_keys:1", &file));
-        assert!(!is_at("/usr/bin/sleep 3", &file));
-        assert!(!is_at("", &file));
+        Ok(past(Proof::Login, Some(login.key)))
     }
 }

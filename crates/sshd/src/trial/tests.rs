@@ -1,4 +1,4 @@
-use keyroster_testkit::{Account, RootDir, SshKey, Sshd as Running};
+use keyroster_testkit::{Account, RootDir, SshAgent, SshKey, Sshd as Running};
 
 use super::*;
 use crate::would_be::DropIn;
@@ -111,30 +111,12 @@ fn a_key_in_an_ssh_agent_logs_in_and_its_file_need_not_be_here() {
     let case = Case::new();
     let key = case.key("a");
     let file = case.file("keys", key.public_line());
-    let socket = case.keys.path().join("agent.sock");
-    let mut agent = Command::new("ssh-agent")
-        .args(["-D", "-a"])
-        .arg(&socket)
-        .stdout(Stdio::null())
-        .spawn()
-        .unwrap();
-    while !socket.exists() {
-        pause(LOOK_AGAIN);
-    }
-    let mut add = Command::new("ssh-add");
-    add.arg("-q")
-        .arg(key.private_path())
-        .env("SSH_AUTH_SOCK", &socket);
-    finish(&mut add, TOOL_LIMIT)
-        .unwrap()
-        .success("ssh-add")
-        .unwrap();
+    let agent = SshAgent::with(&[&key]).unwrap();
     fs::remove_file(key.private_path()).unwrap();
     let outcome = case.login(
         &format!("AuthorizedKeysFile {}\n", file.display()),
-        &[Identity::Agent(socket)],
+        &[Identity::Agent(agent.socket().to_owned())],
     );
-    run::end(&mut agent);
     assert!(matches!(outcome, Outcome::LoggedIn(_)), "{outcome:?}");
 }
 
@@ -148,4 +130,30 @@ fn what_a_client_makes_sshd_log_is_no_proof() {
         format!("{log}Accepted publickey for a from 127.0.0.1 port 1 ssh2: ED25519 SHA256:abc\n");
     assert_eq!(proof(&log, "a").unwrap().found_at, "/k:1");
     assert_eq!(proof(&log, "b"), None);
+}
+
+#[test]
+fn a_key_of_an_ssh_agent_is_offered_alone_though_the_agent_holds_more_than_sshd_would_try() {
+    let case = Case::new();
+    let key = case.key("a");
+    let agent = SshAgent::start().unwrap();
+    for number in 0..8 {
+        agent.add(&case.key(&format!("other-{number}"))).unwrap();
+    }
+    agent.add(&key).unwrap();
+    let file = case.file("keys", key.public_line());
+    let drop_in = format!("AuthorizedKeysFile {}\n", file.display());
+    let socket = agent.socket().to_owned();
+    let all = [Identity::Agent(socket.clone())];
+    let refused = case.login(&drop_in, &all);
+    assert!(matches!(refused, Outcome::Refused(_)), "{refused:?}");
+    let one = Identity::AgentKey {
+        socket,
+        public: key.public_line().to_owned(),
+    };
+    let outcome = case.login(&drop_in, &[one]);
+    let Outcome::LoggedIn(proof) = outcome else {
+        panic!("{outcome:?}");
+    };
+    assert_eq!(proof.fingerprint, key.fingerprint().unwrap());
 }

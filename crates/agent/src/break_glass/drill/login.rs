@@ -1,0 +1,179 @@
+//! One login by a break-glass file alone: of a drill, and of `enable` before it changes anything.
+
+use std::path::{Path, PathBuf};
+
+use keyroster_keys::AccountName;
+use keyroster_sshd::trial::{self, Identity, Outcome};
+use keyroster_sshd::would_be::{DropIn, WouldBe};
+use keyroster_sshd::{Connection, Effective, Sshd};
+
+use crate::break_glass::check::Checked;
+use crate::break_glass::drill::DrillError;
+use crate::break_glass::drill::mark::Mark;
+
+/// The sshd that is logged in to: this one, with a key command that knows nobody.
+#[derive(Debug)]
+pub(crate) struct Stage<'a> {
+    /// Which sshd, with its configuration.
+    pub sshd: &'a Sshd,
+    /// Our file of that configuration.
+    pub drop_in: &'a DropIn,
+    /// What stands in it, or would stand there; none without the file.
+    pub text: Option<&'a [u8]>,
+    /// The directory of sessions, where drills are marked.
+    pub sessions: &'a Path,
+}
+
+/// A login that worked.
+#[derive(Debug)]
+pub(crate) struct Login {
+    /// The key: `SHA256:…`.
+    pub key: String,
+    /// Whether a real use would be told.
+    pub seen: Seen,
+}
+
+/// Who saw a login.
+#[must_use]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Seen {
+    /// `keyroster-sessions`, by sshd's PAM stack.
+    ByPam,
+    /// Nobody.
+    ByNobody,
+}
+
+impl Stage<'_> {
+    /// Logs in with one of these keys.
+    ///
+    /// # Errors
+    /// When none is let in, or not by the account's file.
+    pub(crate) fn log_in(
+        &self,
+        checked: &Checked,
+        identities: &[Identity],
+    ) -> Result<Login, DrillError> {
+        let mark = Mark::leave(self.sessions)?;
+        let overrides = KNOWS_NOBODY.map(str::to_owned);
+        let alone = self.sshd.clone().with_overrides(&overrides);
+        let would_be = WouldBe::new(&alone, self.drop_in, self.text)?;
+        let account = checked.account.as_str();
+        let effective = would_be.sshd().effective(&Connection::local(account)?)?;
+        let records = effective.is_on("UsePAM");
+        let seen = || !records || mark.was_seen();
+        let proof = match trial::login_until(&would_be, account, identities, &seen)? {
+            Outcome::LoggedIn(proof) => proof,
+            Outcome::Refused(why) => {
+                let account = checked.account.clone();
+                return Err(DrillError::Refused { account, why });
+            }
+        };
+        if !is_at(&proof.found_at, &checked.path) {
+            return Err(DrillError::OtherWay {
+                account: checked.account.clone(),
+                found_at: proof.found_at,
+            });
+        }
+        Ok(Login {
+            key: proof.fingerprint,
+            seen: match mark.was_seen() {
+                true => Seen::ByPam,
+                false => Seen::ByNobody,
+            },
+        })
+    }
+}
+
+/// Whether sshd looks at the account's file at all.
+///
+/// # Errors
+/// When it does not, or takes no keys for the account.
+pub(crate) fn is_read(effective: &Effective, checked: &Checked) -> Result<(), DrillError> {
+    let account = &checked.account;
+    let forbidden = |setting| DrillError::Forbidden {
+        account: account.clone(),
+        setting,
+    };
+    if !effective.is_on("PubkeyAuthentication") {
+        return Err(forbidden("PubkeyAuthentication no"));
+    }
+    if account.is_root() {
+        match effective.first("PermitRootLogin") {
+            Some("no") => return Err(forbidden("PermitRootLogin no")),
+            Some("forced-commands-only") => {
+                return Err(forbidden("PermitRootLogin forced-commands-only"));
+            }
+            _ => {}
+        }
+    }
+    let files: Vec<&str> = effective.key_files().collect();
+    if files
+        .iter()
+        .any(|file| expand(file, account) == checked.path)
+    {
+        return Ok(());
+    }
+    Err(DrillError::NotRead {
+        account: account.clone(),
+        path: checked.path.clone(),
+        files: files.join(" "),
+    })
+}
+
+/// The file that a pattern of `AuthorizedKeysFile` names: `%u` and `%%` of the tokens in sshd_config(5). The others lead to
+/// homes and numbers, which no break-glass path has.
+fn expand(pattern: &str, account: &AccountName) -> PathBuf {
+    let parts: Vec<String> = pattern
+        .split("%%")
+        .map(|part| part.replace("%u", account.as_str()))
+        .collect();
+    PathBuf::from(parts.join("%"))
+}
+
+/// Whether sshd's `FILE:LINE` is of this file.
+fn is_at(found_at: &str, path: &Path) -> bool {
+    let file = found_at.rsplit_once(':').map_or(found_at, |(file, _)| file);
+    let real = |path: &Path| std::fs::canonicalize(path).ok();
+    Path::new(file) == path || real(Path::new(file)).is_some_and(|file| Some(file) == real(path))
+}
+
+/// What is said of a login that nobody saw.
+pub(crate) const NOT_SEEN: &str = "nobody saw this login: uses of break-glass keys are not told\nhint: the line in /etc/pam.d/sshd of docs/sessions.md is missing, or behind one that ends the stack";
+
+/// A key command that knows nobody, in the place of whatever is set. Not one that never ends: nobody would end it where the file
+/// lets nobody in.
+const KNOWS_NOBODY: [&str; 2] = [
+    "AuthorizedKeysCommand=/usr/bin/sleep 3",
+    "AuthorizedKeysCommandUser=nobody",
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_are_expanded_for_the_account() {
+        let account = AccountName::parse("deploy").unwrap();
+        for (pattern, expected) in [
+            (
+                "/etc/keyroster/break-glass/%u",
+                "/etc/keyroster/break-glass/deploy",
+            ),
+            ("/a%%u/%u", "/a%u/deploy"),
+            (".ssh/authorized_keys", ".ssh/authorized_keys"),
+        ] {
+            assert_eq!(expand(pattern, &account), Path::new(expected));
+        }
+    }
+
+    #[test]
+    fn a_place_is_compared_by_its_file() {
+        let scratch = tempfile::tempdir().unwrap();
+        let file = scratch.path().join("deploy");
+        std::fs::write(&file, "").unwrap();
+        assert!(is_at(&format!("{}:3", file.display()), &file));
+        assert!(!is_at("/home/deploy/.ssh/authorized_keys:1", &file));
+        assert!(!is_at("/usr/bin/sleep 3", &file));
+        assert!(!is_at("", &file));
+    }
+}
