@@ -36,6 +36,8 @@ pub enum Identity {
         /// As in a `.pub` file.
         public: String,
     },
+    /// The library that asks security keys, for files whose keys are in one: ssh_config(5), `SecurityKeyProvider`.
+    Provider(PathBuf),
 }
 
 /// What became of a login.
@@ -298,6 +300,11 @@ fn offer(ssh: &mut Command, dir: &Path, identities: &[Identity]) -> Result<(), S
                 write(&path, format!("{public}\n").as_bytes())?;
                 ssh.arg("-i").arg(path);
                 agent = Some(socket);
+            }
+            Identity::Provider(library) => {
+                // By the environment, since any path can stand there. Debian's ssh does not look at it unless it is told to.
+                ssh.args(["-o", "SecurityKeyProvider=$SSH_SK_PROVIDER"])
+                    .env("SSH_SK_PROVIDER", library);
             }
         }
     }

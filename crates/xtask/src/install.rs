@@ -8,7 +8,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 
-use keyroster_testkit::{Failure, Postgres, Result, require_root};
+use keyroster_testkit::{Failure, Postgres, Result, SECURITY_KEY_PROVIDER, require_root};
 
 use crate::shell;
 use crate::workspace::Workspace;
@@ -20,6 +20,8 @@ pub enum Tool {
     Ssh,
     /// The server.
     Sshd,
+    /// OpenSSH's own regression tests: among them a security key without hardware.
+    SshTests,
     /// The database server.
     Postgres,
     /// Judges units, and the files for accounts and directories.
@@ -57,6 +59,7 @@ impl Tool {
         match self {
             Self::Ssh => "openssh-client",
             Self::Sshd => "openssh-server",
+            Self::SshTests => "openssh-tests",
             Self::Postgres => "postgresql",
             Self::Systemd => "systemd",
             Self::Shellcheck => "shellcheck",
@@ -79,6 +82,7 @@ impl Tool {
         match self {
             Self::Ssh => in_path("ssh") && in_path("ssh-keygen"),
             Self::Sshd => Path::new("/usr/sbin/sshd").exists(),
+            Self::SshTests => Path::new(SECURITY_KEY_PROVIDER).exists(),
             Self::Postgres => Postgres::is_installed(),
             Self::Systemd => in_path("systemd-analyze") && in_path("systemd-sysusers"),
             Self::Shellcheck => in_path("shellcheck"),

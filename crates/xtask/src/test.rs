@@ -60,6 +60,7 @@ fn tools(workspace: &Workspace) -> Result {
     let tools = [
         Tool::Ssh,
         Tool::Sshd,
+        Tool::SshTests,
         Tool::Postgres,
         Tool::Systemd,
         Tool::Shellcheck,

@@ -10,7 +10,7 @@ use std::time::Duration;
 use keyroster_e2e::Host;
 use keyroster_testkit::{Account, KeyServer, Program, RootDir, SshKey, until};
 
-/// A key server, and the key of an account's break-glass file. No security key is at hand, so it is an ordinary one.
+/// A key server, and the key of an account's break-glass file: an ordinary one. Those in security keys are in `security_keys.rs`.
 struct Scene {
     server: KeyServer,
     account: Account,

@@ -31,6 +31,19 @@ impl SshKey {
         Self::generate(dir, name, &["-t", "rsa", "-b", &bits.to_string()])
     }
 
+    /// A new key in a security key, with these `-O` options of `ssh-keygen`, such as `no-touch-required`. What stands in for the
+    /// hardware is OpenSSH's own: it signs at once, and claims touch and verification as the key's options say.
+    pub fn security_key(
+        dir: &Path,
+        name: &str,
+        kind: SecurityKeyType,
+        options: &[&str],
+    ) -> Result<Self> {
+        let mut arguments = vec!["-t", kind.name(), "-w", SECURITY_KEY_PROVIDER];
+        arguments.extend(options.iter().flat_map(|option| ["-O", option]));
+        Self::generate(dir, name, &arguments)
+    }
+
     /// A new key of what type these arguments of `ssh-keygen` say, without a passphrase, its name as comment.
     pub fn generate(dir: &Path, name: &str, arguments: &[&str]) -> Result<Self> {
         let private = dir.join(name);
@@ -84,6 +97,30 @@ impl SshKey {
             .ok_or_else(|| Failure::new(format!("no fingerprint in \"{}\"", listed.trim_end())))
     }
 }
+
+/// The types of keys that security keys hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SecurityKeyType {
+    /// `sk-ssh-ed25519@openssh.com`.
+    Ed25519,
+    /// `sk-ecdsa-sha2-nistp256@openssh.com`.
+    Ecdsa,
+}
+
+impl SecurityKeyType {
+    /// Both of them.
+    pub const ALL: [Self; 2] = [Self::Ed25519, Self::Ecdsa];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Ed25519 => "ed25519-sk",
+            Self::Ecdsa => "ecdsa-sk",
+        }
+    }
+}
+
+/// The security key without hardware that OpenSSH's regression tests use (`misc/sk-dummy`), where Debian's package `openssh-tests` puts it.
+pub const SECURITY_KEY_PROVIDER: &str = "/usr/lib/openssh/regress/misc/sk-dummy/sk-dummy.so";
 
 /// The longest that making one key may take: RSA-4096 on a busy machine takes seconds.
 const KEYGEN_LIMIT: Duration = Duration::from_secs(60);

@@ -33,7 +33,7 @@ pub use fake::{
     Behaviour, CertificateKind, ClientIdentity, FakeKeyServer, Flaw, Identity, TestCa, Voucher,
 };
 pub use key_server::{KeyServer, SERVER_ENVIRONMENT};
-pub use keygen::SshKey;
+pub use keygen::{SECURITY_KEY_PROVIDER, SecurityKeyType, SshKey};
 pub use net::free_port;
 pub use poll::{POLL_INTERVAL, until};
 pub use postgres::{POSTGRES_URL_VARIABLE, Postgres};

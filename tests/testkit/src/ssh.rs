@@ -6,7 +6,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use crate::process::finish;
-use crate::{Finished, Program, Result, Running, SshKey, Sshd};
+use crate::{Finished, Program, Result, Running, SECURITY_KEY_PROVIDER, SshKey, Sshd};
 
 /// One login to come: whom, with what, and what to run there.
 ///
@@ -42,6 +42,13 @@ impl Ssh {
     pub fn port(mut self, port: u16) -> Self {
         self.port = port;
         self
+    }
+
+    /// Offers this key, which is in a security key.
+    #[must_use]
+    pub fn security_key(self, key: &SshKey) -> Self {
+        self.option(&format!("SecurityKeyProvider={SECURITY_KEY_PROVIDER}"))
+            .key(key)
     }
 
     /// Offers this key; several are offered in order.

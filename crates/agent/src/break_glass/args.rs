@@ -84,7 +84,8 @@ pub struct DrillArgs {
     /// The Unix account [default: every account that has a break-glass file]
     #[arg(value_name = "ACCOUNT")]
     pub account: Option<String>,
-    /// The private key [default: whatever the ssh-agent holds]
+    /// The private key [default: whatever the ssh-agent holds]; for a security key that is to be asked by another library than ssh's
+    /// own, SSH_SK_PROVIDER names it, as for ssh-add(1)
     #[arg(long, value_name = "FILE")]
     pub key: Option<PathBuf>,
     /// sshd's configuration
