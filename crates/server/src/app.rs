@@ -9,7 +9,7 @@ use keyroster_api::signature::{SignatureError, SnapshotKey, SnapshotPublicKey};
 use keyroster_api::snapshot::Tag;
 use keyroster_keys::KeyPolicy;
 use keyroster_roster::Timestamp;
-use keyroster_store::{Store, StoreError};
+use keyroster_store::{Store, StoreError, Told};
 use tokio::sync::Semaphore;
 use uuid::Builder;
 
@@ -140,9 +140,23 @@ pub enum StartError {
     /// Hosts would believe nothing that it signs.
     #[error("the snapshot key is none that hosts were told of; see snapshot-keys.json")]
     UnknownKey,
+    /// What was revoked may be alive again in there.
+    #[error("{}", WentBack::SAID)]
+    WentBack,
     /// There is no randomness.
     #[error(transparent)]
     Random(#[from] RandomError),
+}
+
+impl StartError {
+    /// What the admin can do about it, where there is one thing.
+    #[must_use]
+    pub const fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::WentBack => Some(WentBack::HINT),
+            _ => None,
+        }
+    }
 }
 
 impl Application {
@@ -154,6 +168,10 @@ impl Application {
         let signing_key = Arc::new(parts.opened.snapshot_key);
         let key_chain = parts.opened.key_chain;
         let snapshot_key = PublicHalf::of(&signing_key.public(), &key_chain)?;
+        // A journal that can't be read now is told of by whoever keeps it; then there are still the hosts.
+        if parts.opened.store.tell_journal().await? == Told::WentBack {
+            return Err(StartError::WentBack);
+        }
         let state = parts.opened.store.state().await?;
         let first_id = u64::from_be_bytes(random_bytes(parts.random.as_ref())?);
         let app = Arc::new(Self {

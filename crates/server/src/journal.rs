@@ -18,7 +18,8 @@ pub async fn keep(app: App) {
 /// Tells the journal what is left when the server stops.
 pub async fn tell_last(app: &App) {
     match tokio::time::timeout(LAST_SAVE_TIMEOUT, app.store.tell_journal()).await {
-        Ok(Ok(Told::Everything { .. })) => {}
+        // Of a roster that went back whoever ends the server has heard.
+        Ok(Ok(Told::Everything { .. } | Told::WentBack)) => {}
         Ok(Ok(Told::NotNow) | Err(_)) | Err(_) => {
             tracing::warn!(
                 "the revocation journal was not told what was written last; it is at the next start"
@@ -39,6 +40,10 @@ async fn tell(app: &App) {
                 changed.await;
                 // Of many writes in a row the journal is told at once.
                 tokio::time::sleep(BATCH).await;
+            }
+            Ok(Told::WentBack) => {
+                app.went_back.prove(app);
+                return;
             }
             // Why is said by whoever watches; a database that is away is no news here.
             Ok(Told::NotNow) | Err(_) => tokio::time::sleep(RETRY_PAUSE).await,

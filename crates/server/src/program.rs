@@ -29,6 +29,7 @@ use crate::limits::Limits;
 use crate::open::{self, OpenError};
 use crate::random::OsRandom;
 use crate::server::{ServeError, Server};
+use crate::went_back::WentBack;
 use crate::{openapi, router};
 
 /// A failure: its exit code, and what to say.
@@ -128,25 +129,32 @@ async fn run_command(options: &cli::Run) -> Result<(), Failure> {
     };
     let server = Server::start(parts, config.listen, config.names)
         .await
-        .map_err(|error| Failure::of(start_code(&error), &error))?;
+        .map_err(|error| Failure {
+            hint: error.hint(),
+            ..Failure::of(start_code(&error), &error)
+        })?;
     let address = server.address();
     data_dir::replace(&dir.listen(), &format!("{address}\n"))
         .map_err(|error| Failure::of(EX_IOERR, &error))?;
     say(&format!("listening on https://{address}"));
     notify(&[NotifyState::Ready]);
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
+    let ended = tokio::select! {
+        _ = terminate.recv() => Ok(()),
+        _ = interrupt.recv() => Ok(()),
+        () = server.went_back() => Err(Failure {
+            hint: Some(WentBack::HINT),
+            ..Failure::of(EX_CONFIG, &WentBack::SAID)
+        }),
+    };
     notify(&[NotifyState::Stopping]);
     tracing::info!("stopping");
     match server.stop().await {
-        Drained::Completely => Ok(()),
+        Drained::Completely => {}
         Drained::CutOff(connections) => {
             tracing::warn!(connections, "connections were cut at the drain deadline");
-            Ok(())
         }
     }
+    ended
 }
 
 /// An address that can't be listened on may be free, or there, a moment later: the service manager tries again.

@@ -55,6 +55,17 @@ pub enum ServeError {
     Document(String),
 }
 
+impl ServeError {
+    /// What the admin can do about it, where there is one thing.
+    #[must_use]
+    pub const fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Start(error) => error.hint(),
+            _ => None,
+        }
+    }
+}
+
 impl Server {
     /// Listens and serves. `names` are those in the server's certificate.
     ///
@@ -112,6 +123,11 @@ impl Server {
     #[must_use]
     pub const fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Waits until the roster proves to have gone back: then nothing that this server says can be relied on.
+    pub async fn went_back(&self) {
+        self.app.went_back.proven().await;
     }
 
     /// Stops listening, answers those who wait, lets open requests finish within the drain deadline, and closes the database.

@@ -198,7 +198,7 @@ impl State {
         progress: Option<Progress>,
     ) -> Result<(), JournalError> {
         let mut file = std::mem::replace(&mut self.file, JournalFile::at(PathBuf::new()));
-        let (mut added, mut progress) = (Vec::new(), progress);
+        let (mut added, mut progress, mut marked) = (Vec::new(), progress, None);
         let done = file.append(|found| {
             if found.is_another {
                 // What was read was meant to follow what the file before had.
@@ -207,23 +207,24 @@ impl State {
             self.take(found);
             let fresh = |entry: &Entry| !self.has(entry);
             added.extend(entries.into_iter().filter(fresh).map(Line::Event));
-            let mut lines = added.clone();
-            lines.extend(progress.and_then(|progress| self.mark(progress)));
-            lines
+            marked = progress.and_then(|progress| self.due_mark(progress, &added));
+            added
+                .iter()
+                .cloned()
+                .chain(marked.map(Line::Mark))
+                .collect()
         });
         self.file = file;
         done?;
         self.written.extend(added.iter().filter_map(key));
         match progress {
             Some(Progress::Partly(place)) => self.known = place,
-            Some(Progress::Wholly(place)) => {
-                if self.mark(Progress::Wholly(place)).is_some() {
-                    self.marked = Some(place.head.sequence);
-                    self.written.clear();
-                }
-                (self.known, self.anew) = (place, false);
-            }
+            Some(Progress::Wholly(place)) => (self.known, self.anew) = (place, false),
             None => {}
+        }
+        if let Some(place) = marked {
+            self.marked = Some(place.head.sequence);
+            self.written.clear();
         }
         Ok(())
     }
@@ -265,13 +266,15 @@ impl State {
         has(Certainty::Done) || (intent_is_enough && has(Certainty::Intent))
     }
 
-    /// The mark that is due.
-    fn mark(&self, progress: Progress) -> Option<Line> {
+    /// The mark that is due: after whatever was written, so that it is known to have been committed, and once in a while.
+    fn due_mark(&self, progress: Progress, added: &[Line]) -> Option<Place> {
         let Progress::Wholly(place) = progress else {
             return None;
         };
-        let is_due = |marked| place.head.sequence.abs_diff(marked) >= MARK_EVENTS;
-        self.marked.is_none_or(is_due).then_some(Line::Mark(place))
+        let is_far = |marked| place.head.sequence.abs_diff(marked) >= MARK_EVENTS;
+        let is_due = self.marked.is_none_or(is_far);
+        let is_new = !(added.is_empty() && self.written.is_empty());
+        (is_due || is_new).then_some(place)
     }
 }
 

@@ -140,6 +140,17 @@ fn a_database_that_is_put_back_behind_the_key_servers_back_revives_nothing_and_i
     estate.revoke_alice();
     estate.server.stop().unwrap();
     std::fs::copy(&backup, estate.server.data().join("roster.db")).unwrap();
+    let refused = estate.server.run().unwrap_err().to_string();
+    assert!(
+        refused.contains("the revocation journal knows of more than the roster")
+            && refused.contains("hint: `keyroster-server restore`"),
+        "{refused}"
+    );
+
+    // Without its journal it can't know; its hosts still do.
+    let journal = estate.server.data().join("revocations.journal");
+    let elsewhere = estate.dir.path().join("journal");
+    std::fs::rename(&journal, &elsewhere).unwrap();
     estate.server.run().unwrap();
     let status = estate.status("an alert", |status| status.get("alert").is_some());
     assert!(
@@ -160,6 +171,7 @@ fn a_database_that_is_put_back_behind_the_key_servers_back_revives_nothing_and_i
         .unwrap();
 
     estate.server.stop().unwrap();
+    std::fs::rename(&elsewhere, &journal).unwrap();
     estate.verb("restore", &[]).success("restore").unwrap();
     estate.server.run().unwrap();
     estate.status("the end of the alert", |status| {
@@ -179,8 +191,12 @@ fn the_same_holds_on_postgresql() {
     assert!(refused.stderr.contains("pg_dump"), "{refused:?}");
     postgres.dump(&database, &estate.backup()).unwrap();
     estate.revoke_alice();
-    estate.server.stop().unwrap();
+    // Not stopped first, as it should be: it ends by itself.
     postgres.restore(&database, &estate.backup()).unwrap();
+    let running = estate.server.process().unwrap();
+    let ended = running.wait().unwrap();
+    assert_eq!(ended.code(), Some(78), "{}", running.output());
+    estate.server.stop().unwrap();
     let said = estate.verb("restore", &[]).success("restore").unwrap();
     assert!(said.contains("Epoch 2 (was 1)"), "{said}");
     estate.server.run().unwrap();

@@ -98,7 +98,11 @@ impl Fixture {
 
     /// Raises the epoch and replays the journal.
     pub async fn restore(&self) -> Restored {
-        self.restore_from(vec![self.journal().await]).await
+        let path = self.journal_path();
+        let records = path
+            .exists()
+            .then(|| JournalRecord::read(&path, Damage::Refuse).unwrap());
+        self.restore_from(records.into_iter().collect()).await
     }
 
     pub async fn restore_from(&self, records: Vec<JournalRecord>) -> Restored {

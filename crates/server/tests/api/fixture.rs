@@ -67,7 +67,7 @@ pub struct Fixture {
 pub enum PutBack {
     /// As it should be.
     Restore,
-    /// The file alone, behind everybody's back.
+    /// The file alone, behind everybody's back, on a disk that took the journal with it.
     File,
 }
 
@@ -142,7 +142,10 @@ impl Fixture {
         let from = self.backup();
         assert_eq!(self.server.stop().await, Drained::Completely);
         match how {
-            PutBack::File => drop(std::fs::copy(from, dir.sqlite()).unwrap()),
+            PutBack::File => {
+                let _ = std::fs::copy(from, dir.sqlite()).unwrap();
+                std::fs::remove_file(config.journal(&dir)).unwrap();
+            }
             PutBack::Restore => {
                 let wish = Wish {
                     from: Some(from),

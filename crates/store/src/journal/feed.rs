@@ -25,6 +25,9 @@ pub enum Told {
     },
     /// It can't be written; [`Journal::health`] says why.
     NotNow,
+    /// It knows of more than the roster does, and nobody restored the roster: a backup was put in its place, or another roster.
+    /// Nothing was written.
+    WentBack,
 }
 
 statements! {
@@ -36,8 +39,10 @@ statements! {
 /// What is after a place in the audit log.
 enum News {
     Entries(Vec<Entry>, Progress),
-    /// The place is in another roster's log than this one.
-    WentAnotherWay,
+    /// The place is not in it, since the roster was restored.
+    Restored,
+    /// The place is not in it, and nothing says why.
+    Missing,
 }
 
 impl Store {
@@ -55,7 +60,8 @@ impl Store {
             };
             let news = self.read().await?.news(known).await?;
             let (told, all) = match news {
-                News::WentAnotherWay => (journal.begin_anew().await, false),
+                News::Missing => return Ok(Told::WentBack),
+                News::Restored => (journal.begin_anew().await, false),
                 News::Entries(entries, progress) => {
                     let all = matches!(progress, Progress::Wholly(_));
                     (journal.learn(entries, progress).await, all)
@@ -83,7 +89,10 @@ impl Reader {
         if known != Place::START {
             let there = self.tx.first::<EventRow>(AT, values![sequence]).await?;
             if there.is_none_or(|event| event.hash != known.head.hash) {
-                return Ok(News::WentAnotherWay);
+                return Ok(match state.epoch > known.epoch {
+                    true => News::Restored,
+                    false => News::Missing,
+                });
             }
         }
         let of_page = values![sequence, PAGE_EVENTS];
