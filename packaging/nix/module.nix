@@ -37,7 +37,7 @@ in
       unitConfig.ConditionPathExists = "/var/lib/keyroster-agent/credential";
       serviceConfig = {
         Type = "notify";
-        ExecStart = "${package}/bin/keyroster-agent run --config /etc/keyroster/agent.toml";
+        ExecStart = "${package}/bin/keyroster-agent run";
         User = "keyroster-agent";
         Group = "keyroster-agent";
         Restart = "always";
@@ -59,7 +59,8 @@ in
 
     # The store is writable by a group, which sshd refuses in a key command's path: a copy that is root's alone.
     system.activationScripts.keyroster-lookup = lib.stringAfter [ "specialfs" ] ''
-      install -D -m 0755 -o root -g root ${package}/bin/keyroster-lookup ${lookup}
+      install -D -m 0755 -o root -g root ${package}/bin/keyroster-lookup ${lookup}.new
+      mv -f ${lookup}.new ${lookup}
     '';
     services.openssh = lib.mkIf cfg.enableKeyCommand {
       authorizedKeysCommand = "${lookup} keys --user=%u --uid=%U --type=%t --key=%k --fingerprint=%f";

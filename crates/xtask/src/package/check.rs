@@ -8,7 +8,7 @@ use std::process::Command;
 
 use keyroster_testkit::{Failure, Result};
 
-use super::{Options, recipes, units};
+use super::{Name, Options, recipes, scripts, units};
 use crate::install::{self, Tool};
 use crate::shell;
 use crate::workspace::{Profile, Workspace};
@@ -28,9 +28,24 @@ pub fn all(workspace: &Workspace) -> Result {
     lintian(&ending(&first, "deb"))?;
     rpmlint(workspace, &ending(&first, "rpm"))?;
     for package in ending(&first, "deb") {
-        check_owners_and_modes(package)?;
+        let listed = shell::output(Command::new("dpkg-deb").arg("--contents").arg(package))?;
+        check_owners_and_modes(package, &listed)?;
         check_scripts(workspace, package)?;
     }
+    for package in ending(&first, "rpm") {
+        let listed = shell::output(Command::new("rpm").args(RPM_LISTED).arg(package))?;
+        check_owners_and_modes(package, &listed)?;
+    }
+    for package in ending(&first, "gz") {
+        let listed = shell::output(
+            Command::new("tar")
+                .args(["--list", "--verbose", "--file"])
+                .arg(package),
+        )?;
+        check_owners_and_modes(package, &listed)?;
+    }
+    check_rpm_scripts(workspace)?;
+    check_sums(&out(workspace, FIRST))?;
     units::verify(workspace)?;
     recipes::check(workspace)
 }
@@ -85,8 +100,7 @@ fn rpmlint(workspace: &Workspace, packages: &[&Path]) -> Result {
 }
 
 /// sshd's rule about its key command, and ours about everything else: root's, and nobody else's to write.
-fn check_owners_and_modes(package: &Path) -> Result {
-    let listed = shell::output(Command::new("dpkg-deb").arg("--contents").arg(package))?;
+fn check_owners_and_modes(package: &Path, listed: &str) -> Result {
     let wrong: Vec<&str> = listed
         .lines()
         .filter(|line| !is_roots_alone(line))
@@ -98,12 +112,12 @@ fn check_owners_and_modes(package: &Path) -> Result {
     Err(Failure::new(format!("\"{package}\": {}", wrong.join("\n"))))
 }
 
-/// A line as `tar` lists it: `drwxr-xr-x root/root 0 2026-11-21 14:31 ./usr/`.
+/// A line as `tar` lists it: `drwxr-xr-x root/root 0 2026-11-21 14:31 ./usr/`. The owner may be a number.
 fn is_roots_alone(line: &str) -> bool {
     let mut words = line.split_whitespace();
     let (mode, owner) = (words.next().unwrap_or_default(), words.next());
     let modes = ["drwxr-xr-x", "-rwxr-xr-x", "-rw-r--r--", "lrwxrwxrwx"];
-    owner == Some("root/root") && modes.contains(&mode)
+    matches!(owner, Some("root/root" | "0/0")) && modes.contains(&mode)
 }
 
 /// As they are run: put together, and taken out of the package again.
@@ -126,6 +140,32 @@ fn check_scripts(workspace: &Workspace, package: &Path) -> Result {
     shell::run(Command::new("shellcheck").args(there))
 }
 
+/// As rpm runs them: put together, by the shell that it takes unless told.
+fn check_rpm_scripts(workspace: &Workspace) -> Result {
+    for name in Name::ALL {
+        for (script, text) in scripts::of(workspace, "rpm", name.as_str())? {
+            let path = workspace.target.join("packages-checked").join(script);
+            fs::write(&path, text).map_err(|error| Failure::io("write", &path, &error))?;
+            shell::run(Command::new("shellcheck").arg("--shell=sh").arg(&path))?;
+        }
+    }
+    Ok(())
+}
+
+/// What lies beside the packages is what whoever fetches them would run.
+fn check_sums(dir: &Path) -> Result {
+    let mut command = Command::new("sha256sum");
+    command.args(["--check", "--strict", "--quiet", "SHA256SUMS"]);
+    shell::run(command.current_dir(dir))
+}
+
+/// Lists as `tar` does.
+const RPM_LISTED: [&str; 4] = [
+    "--query",
+    "--package",
+    "--queryformat",
+    "[%{FILEMODES:perms} %{FILEUSERNAME}/%{FILEGROUPNAME} %{FILENAMES}\n]",
+];
 /// Those that were made first, which tests install.
 pub const FIRST: &str = "first";
 

@@ -8,6 +8,7 @@ use keyroster_testkit::{Failure, Result};
 use super::maker::Maker;
 use super::tree::{Content, Role, Tree};
 use super::{Name, manual};
+use crate::workspace::Workspace;
 
 /// The files that a package has in every format; `zsh` is where the distribution's zsh looks for completions.
 pub fn of(maker: &Maker<'_>, name: Name, zsh: &str) -> Result<Tree> {
@@ -32,12 +33,36 @@ pub fn of(maker: &Maker<'_>, name: Name, zsh: &str) -> Result<Tree> {
         );
     }
     manual::add(maker, name, zsh, &mut tree)?;
+    for page in pages(maker.workspace)? {
+        let text = read(&maker.workspace.root.join(&page))?;
+        let path = format!("usr/share/doc/{}/{page}", name.as_str());
+        tree.text(path, Role::Documentation, text);
+    }
     tree.text(
         format!("usr/share/doc/{}/sbom.cdx.json", name.as_str()),
         Role::Documentation,
         maker.libraries.of(maker, name)?,
     );
     Ok(tree)
+}
+
+/// The pages that programs point to by these names, and those that the pages point to.
+fn pages(workspace: &Workspace) -> Result<Vec<String>> {
+    let mut pages = vec!["sshd-config/README.md".to_owned()];
+    for directory in ["docs", "docs/admin"] {
+        let path = workspace.root.join(directory);
+        let listed = fs::read_dir(&path).map_err(|error| Failure::io("list", &path, &error))?;
+        for entry in listed {
+            let name = entry
+                .map_err(|error| Failure::io("list", &path, &error))?
+                .file_name();
+            let name = name.to_string_lossy();
+            if name.ends_with(".md") {
+                pages.push(format!("{directory}/{name}"));
+            }
+        }
+    }
+    Ok(pages)
 }
 
 fn read(path: &Path) -> Result<Vec<u8>> {
@@ -57,9 +82,10 @@ fn programs(name: Name) -> &'static [(&'static str, &'static str)] {
 }
 
 /// The package's path, its role, and the path in the tree.
-type File = (&'static str, Role, &'static str);
+pub type File = (&'static str, Role, &'static str);
 
-fn files(name: Name) -> &'static [File] {
+/// The files that are taken from the tree as they are.
+pub fn files(name: Name) -> &'static [File] {
     match name {
         Name::Host => HOST,
         Name::Server => SERVER,
@@ -173,3 +199,43 @@ const SERVER: &[File] = &[
         "packaging/examples/server.toml",
     ),
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sources(dir: &Path, found: &mut Vec<String>) {
+        for entry in fs::read_dir(dir).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                sources(&path, found);
+            } else if path.extension().is_some_and(|kind| kind == "rs") {
+                found.push(fs::read_to_string(path).unwrap());
+            }
+        }
+    }
+
+    #[test]
+    fn every_page_that_a_program_points_to_is_in_the_packages() {
+        let workspace = Workspace::find().unwrap();
+        let shipped = pages(&workspace).unwrap();
+        let mut texts = Vec::new();
+        for program in ["agent", "sshd", "lookup", "sessions", "server", "cli"] {
+            sources(
+                &workspace.root.join("crates").join(program).join("src"),
+                &mut texts,
+            );
+        }
+        let words = texts
+            .iter()
+            .flat_map(|text| text.split(|c: char| c.is_whitespace() || "\"`(),;:".contains(c)));
+        let named: Vec<&str> = words
+            .filter(|word| word.starts_with("docs/") && word.contains(".md"))
+            .filter_map(|word| word.split_inclusive(".md").next())
+            .collect();
+        assert!(!named.is_empty());
+        for page in named {
+            assert!(shipped.iter().any(|shipped| shipped == page), "{page}");
+        }
+    }
+}

@@ -1,4 +1,7 @@
 //! A tarball: the same files for whoever has another package manager, or none.
+//!
+//! It has files alone. A directory in it would take the place of a link (`/usr/sbin` is one where the two are merged), and settings
+//! in their place would be written over by the next version: they are among the examples.
 
 use std::fs;
 use std::path::PathBuf;
@@ -20,16 +23,24 @@ pub fn make(maker: &Maker<'_>, name: Name) -> Result<PathBuf> {
         let to = format!("usr/share/doc/{}/{file}", name.as_str());
         tree.text(to, Role::Documentation, bytes);
     }
+    let tree = tree.without_settings();
     let above = maker.fresh("tar")?;
     tree.write(&above.join(&title))?;
+    let files: Vec<String> = tree
+        .iter()
+        .map(|(path, _)| format!("{title}/{path}\n"))
+        .collect();
+    let list = above.join("files");
+    fs::write(&list, files.concat()).map_err(|error| Failure::io("write", &list, &error))?;
     let made = maker.out.join(format!("{title}.tar.gz"));
     let mut command = maker.tool("tar");
-    command.args(["--create", "--format=ustar", "--sort=name"]);
+    command.args(["--create", "--format=ustar", "--no-recursion"]);
     command.args(["--owner=0", "--group=0", "--numeric-owner"]);
     command.arg(format!("--mtime=@{}", maker.facts.epoch));
     command.arg("--use-compress-program=gzip -9n");
     command.arg("--file").arg(&made);
-    command.arg("--directory").arg(&above).arg(&title);
+    command.arg("--directory").arg(&above);
+    command.arg("--files-from").arg(&list);
     shell::output(&mut command)?;
     Ok(made)
 }

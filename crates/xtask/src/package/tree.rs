@@ -53,6 +53,12 @@ impl Tree {
         self.add(path, role, Content::Bytes(bytes.into()));
     }
 
+    /// All but what is an admin's to change.
+    pub fn without_settings(mut self) -> Self {
+        self.0.retain(|_, entry| entry.role != Role::Settings);
+        self
+    }
+
     /// Every path and what is there.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Entry)> {
         self.0.iter().map(|(path, entry)| (path.as_str(), entry))
