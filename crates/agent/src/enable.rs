@@ -9,7 +9,9 @@
 //! | [`args`], [`places`] | what was asked for, and which files and programs that means |
 //! | [`drop_in`], [`diff`] | the text that sshd gets, as pure functions |
 //! | [`mod@file`], [`record`] | the drop-in and root's own records on disk |
+//! | [`prove`] | everything that is looked at and tried before, in its order |
 //! | [`preconditions`], [`granted`], [`way_in`], [`proof`] | what must hold before, and what a trial shows |
+//! | [`keys_at_hand`], [`trial_login`] | with which key to log in to which account before anything is changed |
 //! | [`change`], [`restore`] | the steps that change something, and their way back |
 //! | [`finish`], [`watcher`] | waiting for the first login, on its own |
 //! | [`verb`], [`mod@disable`] | the two verbs |
@@ -23,11 +25,14 @@ pub mod error;
 pub mod file;
 pub mod finish;
 pub mod granted;
+pub mod keys_at_hand;
 pub mod places;
 pub mod preconditions;
 pub mod proof;
+pub mod prove;
 pub mod record;
 pub mod restore;
+pub mod trial_login;
 pub mod verb;
 pub mod watcher;
 pub mod way_in;

@@ -213,6 +213,11 @@ pub(crate) fn say(text: &str) {
     let _ = writeln!(std::io::stdout().lock(), "{text}");
 }
 
+/// Tells whoever started this what they should not miss.
+pub(crate) fn warn(text: &str) {
+    let _ = writeln!(std::io::stderr().lock(), "warning: {text}");
+}
+
 const PROGRAM: &str = "keyroster-agent";
 
 /// Bytes of a token's file that are read.

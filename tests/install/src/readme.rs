@@ -1,8 +1,8 @@
 //! The README's five-minute install, its commands run as they stand there.
 //!
 //! All of it happens in one fresh root: the key server, the person's own machine and the host are one, with a loopback of their
-//! own. What a person would type or have is given: names in `/etc/hosts` for the DNS, a key pair, an account, a host key that
-//! is known, and the two tokens and the fingerprint that commands print.
+//! own. What a person would type or have is given: names in `/etc/hosts` for the DNS, a key pair in an ssh-agent, an account, a host
+//! key that is known, and the two tokens and the fingerprint that commands print.
 
 use std::path::Path;
 
@@ -93,6 +93,9 @@ ssh-keygen -q -t ed25519 -N '' -f .ssh/id_ed25519
 ssh-keygen -q -t ed25519 -N '' -f .ssh/admin
 cp .ssh/admin.pub .ssh/authorized_keys
 echo \"web-1 $(cat /etc/ssh/ssh_host_ed25519_key.pub)\" >.ssh/known_hosts
+ssh-agent -a /root/.ssh/agent >/dev/null
+SSH_AUTH_SOCK=/root/.ssh/agent ssh-add -q .ssh/id_ed25519 .ssh/admin
+echo 'IdentityAgent /root/.ssh/agent' >.ssh/config
 ";
 /// What must hold afterwards.
 const LATER: &str = "\

@@ -32,17 +32,20 @@ pub struct EnableArgs {
     /// Take it back unless somebody logs in within this time: `90s`, `5m`, `1h` or `never`
     #[arg(long, value_name = "TIME", default_value = "5m", value_parser = parse_within)]
     pub confirm_within: Within,
-    /// Log in to this account on a temporary sshd first
+    /// Log in to this account in the trial [default: the first granted one that a key at hand opens]
     #[arg(long, value_name = "ACCOUNT", value_parser = parse_name)]
     pub trial_user: Option<AccountName>,
-    /// A private key for that login, or `agent` for those in your ssh-agent [default: agent, if there is one]
-    #[arg(long, value_name = "FILE", requires = "trial_user")]
+    /// A private key for the trial login, or `agent` for those in your ssh-agent [default: agent]
+    #[arg(long, value_name = "FILE")]
     pub trial_key: Vec<PathBuf>,
+    /// Go on though nobody's key is at hand for a trial login: that sshd lets anybody in is not proven then
+    #[arg(long, conflicts_with_all = ["trial_user", "trial_key"])]
+    pub without_trial_login: bool,
     /// Confirm a change that waits for its first login
-    #[arg(long, conflicts_with_all = ["dry_run", "match_group", "only_keyroster", "trial_user", "finish"])]
+    #[arg(long, conflicts_with_all = ["dry_run", "match_group", "only_keyroster", "trial_user", "trial_key", "without_trial_login", "finish"])]
     pub confirm: bool,
     /// Wait for the first login, or take back what was left unconfirmed: what the service and a boot run
-    #[arg(long, conflicts_with_all = ["dry_run", "match_group", "only_keyroster", "trial_user"])]
+    #[arg(long, conflicts_with_all = ["dry_run", "match_group", "only_keyroster", "trial_user", "trial_key", "without_trial_login"])]
     pub finish: bool,
 }
 

@@ -140,7 +140,7 @@ impl EnableError {
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
             Self::NotRoot => {
-                "`sudo`; with `--preserve-env=SSH_AUTH_SOCK` for a trial login with your ssh-agent"
+                "`sudo --preserve-env=SSH_AUTH_SOCK`, so that your ssh-agent comes along for the trial login"
             }
             Self::Unmet(unmet) => &unmet.hint,
             Self::Untrusted { .. } => {

@@ -1,16 +1,15 @@
 //! What can be shown before anything is changed.
 //!
-//! A login needs the private key, and that is on no host. So the whole proof needs somebody who lends it for a moment: an admin's
-//! forwarded ssh-agent, or a key file. Without one lookup is run exactly as sshd would run it, for a key that is granted; that
-//! shows everything but sshd's own part, and is told as less.
+//! Lookup is run exactly as sshd would run it, for a key that is granted: that shows everything but sshd's own part, and names what is wrong
+//! with it better than a login does. A login needs the private key, and that is on no host: somebody lends it for a moment
+//! ([`keys_at_hand`](crate::enable::keys_at_hand)).
 
 use std::os::unix::process::CommandExt as _;
-use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
-use keyroster_keys::AccountName;
 use keyroster_keys::line::parse_line;
+use keyroster_keys::{AccountName, KeyBlob};
 use keyroster_sshd::account::Account;
 use keyroster_sshd::check::Verdict;
 use keyroster_sshd::run::finish;
@@ -30,7 +29,7 @@ pub struct Trial<'a> {
     pub places: &'a Places,
     /// The drop-in's text.
     pub text: &'a str,
-    /// Granted keys of accounts for which sshd is to ask keyroster.
+    /// Granted accounts for which sshd is to ask keyroster.
     pub granted: &'a [Granted],
 }
 
@@ -78,11 +77,16 @@ impl Trial<'_> {
         &self,
         effective: &Effective,
         granted: &Granted,
+        key: &KeyBlob,
     ) -> Result<(), EnableError> {
         let user = &self.places.lookup.user;
         let runs_as = Account::find(user.as_str())?
             .ok_or_else(|| EnableError::Internal(format!("the user \"{user}\" is gone")))?;
-        let words = command_line(effective.key_command().unwrap_or_default(), granted);
+        let words = command_line(
+            effective.key_command().unwrap_or_default(),
+            &granted.account,
+            key,
+        );
         let (program, arguments) = words
             .split_first()
             .ok_or_else(|| EnableError::Internal("no key command".to_owned()))?;
@@ -95,7 +99,7 @@ impl Trial<'_> {
         let done = finish(&mut command, LOOKUP_LIMIT)?;
         let lets_in = |line: &str| {
             let line = parse_line(line.as_bytes()).ok().flatten();
-            line.is_some_and(|line| line.key.base64() == granted.key.base64())
+            line.is_some_and(|line| line.key.base64() == key.base64())
         };
         if done.status.success() && done.stdout.lines().any(lets_in) {
             return Ok(());
@@ -103,7 +107,7 @@ impl Trial<'_> {
         Err(EnableError::Unmet(Unmet::new(
             format!(
                 "lookup does not let {} in to \"{}\", though it is granted ({})",
-                granted.fingerprint(),
+                key.fingerprint(),
                 granted.name,
                 done.status
             ),
@@ -146,31 +150,8 @@ impl Trial<'_> {
     }
 }
 
-/// With what a login is tried.
-///
-/// # Errors
-/// When an ssh-agent was asked for and there is none.
-pub fn identities(keys: &[PathBuf], agent: Option<PathBuf>) -> Result<Vec<Identity>, EnableError> {
-    let no_agent = || {
-        EnableError::Unmet(Unmet::new(
-            "there is no ssh-agent to log in with",
-            "`ssh -A` to this host and `sudo --preserve-env=SSH_AUTH_SOCK`, or `--trial-key FILE`",
-        ))
-    };
-    if keys.is_empty() {
-        return Ok(vec![Identity::Agent(agent.ok_or_else(no_agent)?)]);
-    }
-    keys.iter()
-        .map(|key| match key.to_str() {
-            Some("agent") => agent.clone().map(Identity::Agent).ok_or_else(no_agent),
-            _ => Ok(Identity::File(key.clone())),
-        })
-        .collect()
-}
-
 /// The words of a key command with its tokens expanded, as sshd does it: split first.
-fn command_line(command: &str, granted: &Granted) -> Vec<String> {
-    let account = &granted.account;
+fn command_line(command: &str, account: &Account, key: &KeyBlob) -> Vec<String> {
     command
         .split_ascii_whitespace()
         .map(|word| {
@@ -185,9 +166,9 @@ fn command_line(command: &str, granted: &Granted) -> Vec<String> {
                     Some('u') => text.push_str(&account.name),
                     Some('U') => text.push_str(&account.uid.to_string()),
                     Some('h') => text.push_str(&account.home.to_string_lossy()),
-                    Some('t') => text.push_str(granted.key.algorithm().as_str()),
-                    Some('k') => text.push_str(granted.key.base64()),
-                    Some('f') => text.push_str(&granted.fingerprint().to_string()),
+                    Some('t') => text.push_str(key.algorithm().as_str()),
+                    Some('k') => text.push_str(key.base64()),
+                    Some('f') => text.push_str(&key.fingerprint().to_string()),
                     Some('C') => text.push_str("127.0.0.1 22 127.0.0.1 1"),
                     Some(other) => text.push(other),
                     None => {}
@@ -204,28 +185,20 @@ const LOOKUP_LIMIT: Duration = Duration::from_secs(10);
 
 #[cfg(test)]
 mod tests {
-    use keyroster_keys::KeyBlob;
-
     use super::*;
 
     #[test]
     fn tokens_are_expanded_after_splitting() {
-        let granted = Granted {
-            account: Account {
-                name: "deploy".to_owned(),
-                uid: 1000,
-                gid: 1000,
-                home: "/home/a b".into(),
-                shell: "/bin/sh".into(),
-            },
-            name: AccountName::parse("deploy").unwrap(),
-            key: KeyBlob::parse(
-                "ssh-ed25519",
-                "AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f",
-            )
-            .unwrap(),
+        let account = Account {
+            name: "deploy".to_owned(),
+            uid: 1000,
+            gid: 1000,
+            home: "/home/a b".into(),
+            shell: "/bin/sh".into(),
         };
-        let words = command_line("/l keys --u=%u/%U --h=%h --c=%C %%", &granted);
+        let body = "AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f";
+        let key = KeyBlob::parse("ssh-ed25519", body).unwrap();
+        let words = command_line("/l keys --u=%u/%U --h=%h --c=%C %%", &account, &key);
         assert_eq!(
             words,
             [
@@ -237,24 +210,5 @@ mod tests {
                 "%"
             ]
         );
-    }
-
-    #[test]
-    fn the_ssh_agent_is_used_unless_a_file_is_named() {
-        let agent = || Some(PathBuf::from("/run/agent"));
-        assert_eq!(
-            identities(&[], agent()).unwrap(),
-            [Identity::Agent("/run/agent".into())]
-        );
-        assert!(identities(&[], None).is_err());
-        let keys = [PathBuf::from("agent"), PathBuf::from("/k")];
-        assert_eq!(
-            identities(&keys, agent()).unwrap(),
-            [
-                Identity::Agent("/run/agent".into()),
-                Identity::File("/k".into())
-            ]
-        );
-        assert!(identities(&keys, None).is_err());
     }
 }

@@ -1,24 +1,21 @@
 //! `enable`: look, show, prove, change, wait.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use keyroster_sshd::service::Reloaded;
-use keyroster_sshd::would_be::WouldBe;
 
 use crate::clock::{Clock as _, SystemClock};
 use crate::config::Config;
 use crate::enable::args::{EnableArgs, Within};
 use crate::enable::change::Change;
 use crate::enable::drop_in::{Files, Shape, Who, render};
-use crate::enable::error::{EnableError, Unmet};
+use crate::enable::error::EnableError;
 use crate::enable::file::{Content, Place};
-use crate::enable::granted::{self, Granted};
 use crate::enable::places::Places;
-use crate::enable::proof::{self, Trial};
+use crate::enable::prove::{Stake, Task};
 use crate::enable::record::{Outcome, Records};
 use crate::enable::watcher::Watcher;
-use crate::enable::way_in::{self, WayIn};
-use crate::enable::{diff, finish, preconditions};
+use crate::enable::{diff, finish};
 use crate::error::AgentError;
 use crate::program::say;
 use crate::state::dir::Lock;
@@ -46,22 +43,27 @@ pub fn enable(args: &EnableArgs, config: &Config) -> Result<(), AgentError> {
     let place = Place::open(&places.drop_in)?;
     let before = place.read()?;
     let text = text(args, &places);
-    let granted = granted::granted(config, &clock.now())?;
-    let granted = concerned(args, granted)?;
     introduce(&places, args, &before, &text);
-    prove(args, &places, config, (&text, &granted))?;
+    let task = Task {
+        args,
+        config,
+        places: &places,
+        text: &text,
+    };
+    let stake = stake(records.as_ref(), &before, &text)?;
+    task.prove(stake, &clock.now())?;
     let watcher = Watcher::of(&places.state, args.common.config.as_deref());
     if args.confirm_within != Within::Never {
         watcher.check()?;
+    }
+    if stake == Stake::Nothing {
+        say("it is so already; nothing was changed");
+        return Ok(());
     }
     let Some(records) = records.filter(|_| !args.dry_run) else {
         say("it would work; nothing was changed");
         return Ok(());
     };
-    if before.bytes() == Some(text.as_bytes()) && records.enabled()?.is_some() {
-        say("it is so already; nothing was changed");
-        return Ok(());
-    }
     let change = Change {
         places: &places,
         records: &records,
@@ -87,6 +89,14 @@ fn make(
     Ok(())
 }
 
+fn stake(records: Option<&Records>, before: &Content, text: &str) -> Result<Stake, EnableError> {
+    let enabled = records.map(Records::enabled).transpose()?.flatten();
+    Ok(match enabled {
+        Some(_) if before.bytes() == Some(text.as_bytes()) => Stake::Nothing,
+        _ => Stake::Change,
+    })
+}
+
 fn text(args: &EnableArgs, places: &Places) -> String {
     render(&Shape {
         version: places.sshd.binary().version(),
@@ -101,25 +111,6 @@ fn text(args: &EnableArgs, places: &Places) -> String {
         },
         break_glass: &places.break_glass,
     })
-}
-
-/// The granted keys of accounts for which sshd would ask keyroster.
-fn concerned(args: &EnableArgs, granted: Vec<Granted>) -> Result<Vec<Granted>, EnableError> {
-    let Some(group) = &args.match_group else {
-        return Ok(granted);
-    };
-    let mut concerned = Vec::new();
-    for one in granted {
-        if one
-            .account
-            .groups()?
-            .iter()
-            .any(|name| name == group.as_str())
-        {
-            concerned.push(one);
-        }
-    }
-    Ok(concerned)
 }
 
 fn introduce(places: &Places, args: &EnableArgs, before: &Content, text: &str) {
@@ -149,116 +140,6 @@ fn introduce(places: &Places, args: &EnableArgs, before: &Content, text: &str) {
             "and reload sshd; take it back unless somebody logs in within {} s",
             time.as_secs()
         )),
-    }
-}
-
-/// Looks at what must hold, and tries what can be tried.
-fn prove(
-    args: &EnableArgs,
-    places: &Places,
-    config: &Config,
-    (text, granted): (&str, &[Granted]),
-) -> Result<(), EnableError> {
-    let trial_user = args.trial_user.iter().map(ToString::to_string);
-    let mut accounts: Vec<String> = trial_user.collect();
-    accounts.extend(granted.iter().map(|one| one.name.to_string()));
-    let mut asked = accounts.clone();
-    asked.push("root".to_owned());
-    let unmet = preconditions::unmet(args, places, config, &asked)?;
-    if let Some((first, others)) = unmet.split_first() {
-        for one in others {
-            say(&format!("also: {one}\nhint: {}", one.hint));
-        }
-        return Err(EnableError::Unmet(first.clone()));
-    }
-    let trial = Trial {
-        places,
-        text,
-        granted,
-    };
-    let would_be = trial.would_be()?;
-    proven("`sshd -t` accepts the configuration with the drop-in");
-    answers(&trial, &would_be, &accounts)?;
-    logs_in(args, &trial)?;
-    other_way(args, places, &would_be)
-}
-
-fn answers(trial: &Trial<'_>, would_be: &WouldBe, accounts: &[String]) -> Result<(), EnableError> {
-    for account in accounts {
-        let effective = trial.asks_us(would_be, account)?;
-        proven(&format!(
-            "for \"{account}\" sshd would run keyroster's command"
-        ));
-        let granted = trial
-            .granted
-            .iter()
-            .find(|one| one.name.as_str() == account);
-        if let Some(granted) = granted {
-            trial.lookup_answers(&effective, granted)?;
-            proven(&format!(
-                "lookup, as \"{}\", lets the granted key {} in to \"{account}\"",
-                trial.places.lookup.user,
-                granted.fingerprint()
-            ));
-        }
-    }
-    if trial.granted.is_empty() && accounts.is_empty() {
-        return Err(EnableError::Unmet(Unmet::new(
-            "no account of this host has a granted key, so nobody would get in by keyroster",
-            "`keyroster grant add`, for an account that exists here; with --match-group, for one in the group",
-        )));
-    }
-    Ok(())
-}
-
-fn logs_in(args: &EnableArgs, trial: &Trial<'_>) -> Result<(), EnableError> {
-    let Some(account) = &args.trial_user else {
-        say(
-            "not proven: that sshd lets anybody in by it, for nobody's private key is here; --trial-user shows it",
-        );
-        return Ok(());
-    };
-    let agent = std::env::var_os("SSH_AUTH_SOCK").map(PathBuf::from);
-    let identities = proof::identities(&args.trial_key, agent)?;
-    let shown = trial.login(account, &identities)?;
-    proven(&format!(
-        "a login to \"{account}\" on a temporary sshd, with {}, let in by keyroster",
-        shown.fingerprint
-    ));
-    Ok(())
-}
-
-fn other_way(args: &EnableArgs, places: &Places, would_be: &WouldBe) -> Result<(), EnableError> {
-    match way_in::first(places, would_be)? {
-        Some(WayIn::BreakGlass { account, path }) => {
-            proven(&format!(
-                "sshd would take the break-glass keys of \"{account}\" in \"{}\"",
-                path.display()
-            ));
-            say(
-                "not proven: that somebody holds their private half; `keyroster-agent break-glass drill` shows it",
-            );
-            Ok(())
-        }
-        Some(WayIn::KeyFile { account, path }) => {
-            proven(&format!(
-                "sshd would still take the keys of \"{account}\" in \"{}\"",
-                path.display()
-            ));
-            Ok(())
-        }
-        None if args.without_break_glass => {
-            say("there is no other way in, as was asked for");
-            Ok(())
-        }
-        None => Err(EnableError::Unmet(Unmet::new(
-            "there would be no way in while keyroster does not answer",
-            format!(
-                "put a key into \"{}/ACCOUNT\" and use --only-keyroster, or keep one in a file that sshd reads; \
-                 or say --without-break-glass",
-                places.break_glass.display()
-            ),
-        ))),
     }
 }
 
@@ -315,10 +196,6 @@ fn wait(records: &Records, within: Within) -> Result<(), EnableError> {
         Some(Outcome::TakenBack(why)) => Err(EnableError::TakenBack(why)),
         None => Err(EnableError::Internal("the change is gone".to_owned())),
     }
-}
-
-fn proven(what: &str) {
-    say(&format!("proven: {what}"));
 }
 
 /// How sshd came to have it, in words.

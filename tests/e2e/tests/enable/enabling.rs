@@ -2,26 +2,12 @@ use keyroster_testkit::Account;
 
 use crate::support::Scene;
 
-fn trial(scene: &Scene) -> [String; 4] {
-    let account = scene.account.name.clone();
-    [
-        "--trial-user".to_owned(),
-        account,
-        "--trial-key".to_owned(),
-        scene.key_path(),
-    ]
-}
-
-fn strs(words: &[String]) -> Vec<&str> {
-    words.iter().map(String::as_str).collect()
-}
-
 #[test]
 fn a_trial_login_comes_first_and_a_real_one_confirms() {
     let scene = Scene::new();
     let pid = scene.host.sshd().pid();
     assert!(!scene.granted_login().is_let_in().unwrap());
-    let mut enable = scene.waiting(&strs(&trial(&scene)));
+    let mut enable = scene.waiting(&[]);
     assert!(scene.pending());
     let login = scene.stay(&scene.account, &scene.key);
     let status = enable.wait().unwrap();
@@ -95,8 +81,7 @@ fn what_was_in_the_place_of_the_drop_in_comes_back() {
 fn a_dry_run_says_that_it_would_work_and_changes_nothing() {
     let scene = Scene::new();
     let before = scene.seen();
-    let words = [&["--dry-run".to_owned()][..], &trial(&scene)].concat();
-    let done = scene.enable(&strs(&words));
+    let done = scene.enable(&["--dry-run"]);
     assert_eq!(done.code(), Some(0), "{done:?}");
     assert!(done.stdout.contains("+AuthorizedKeysCommand "), "{done:?}");
     assert!(done.stdout.contains("proven: a login to"), "{done:?}");
@@ -107,18 +92,50 @@ fn a_dry_run_says_that_it_would_work_and_changes_nothing() {
 }
 
 #[test]
-fn without_a_private_key_lookup_is_tried_and_the_rest_is_said_not_to_be_proven() {
+fn a_login_that_nobody_can_try_is_left_out_only_by_name_and_said_not_to_be_proven() {
     let scene = Scene::new();
-    let done = scene.enable(&["--dry-run"]);
+    let before = scene.seen();
+    let refused = |arguments: &[&str], because: &str| {
+        let done = scene.enable_alone(arguments);
+        assert_eq!(done.code(), Some(78), "{done:?}");
+        assert!(done.stderr.contains(because), "{done:?}");
+        for way in [
+            "ssh -A",
+            "--preserve-env=SSH_AUTH_SOCK",
+            "--trial-key FILE",
+            "--without-trial-login",
+        ] {
+            assert!(done.stderr.contains(way), "{done:?}");
+        }
+        assert_eq!(scene.seen(), before);
+    };
+    refused(&[], "no private key is at hand");
+    refused(&["--dry-run"], "no private key is at hand");
+    refused(
+        &["--trial-user", &scene.account.name],
+        "no private key is at hand",
+    );
+    let other = scene.file_key.private_path().display().to_string();
+    refused(
+        &["--trial-key", &other],
+        "none of the 1 keys at hand is granted",
+    );
+    let done = scene.enable_alone(&["--dry-run", "--without-trial-login"]);
     assert_eq!(done.code(), Some(0), "{done:?}");
     let fingerprint = scene.key.fingerprint().unwrap();
     let shown = format!("lookup, as \"keyroster-lookup\", lets the granted key {fingerprint} in");
     assert!(done.stdout.contains(&shown), "{done:?}");
-    assert!(
-        done.stdout
-            .contains("not proven: that sshd lets anybody in"),
-        "{done:?}"
-    );
+    assert!(done.stderr.contains("warning: NOT PROVEN"), "{done:?}");
+    assert!(!done.stdout.contains("a login to"), "{done:?}");
+}
+
+#[test]
+fn a_key_in_a_file_finds_the_account_that_it_is_granted_for() {
+    let scene = Scene::new();
+    let done = scene.enable_alone(&["--dry-run", "--trial-key", &scene.key_path()]);
+    assert_eq!(done.code(), Some(0), "{done:?}");
+    let shown = format!("proven: a login to \"{}\"", scene.account.name);
+    assert!(done.stdout.contains(&shown), "{done:?}");
 }
 
 #[test]
@@ -165,7 +182,8 @@ fn confirming_by_hand_needs_no_login() {
     assert!(scene.granted_login().is_let_in().unwrap());
     let again = scene.enable(&["--confirm"]);
     assert_eq!(again.code(), Some(64), "{again:?}");
-    let again = scene.enable(&[]);
+    let again = scene.enable_alone(&[]);
+    assert_eq!(again.code(), Some(0), "{again:?}");
     assert!(again.stdout.contains("it is so already"), "{again:?}");
 }
 

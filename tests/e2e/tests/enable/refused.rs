@@ -169,6 +169,8 @@ fn seen_so(scene: &Scene, mount: &str) -> Finished {
     command
         .arg("--config")
         .arg(scene.host.dir().join("agent.toml"));
+    let (variable, socket) = scene.agent.variable();
+    command.env(variable, socket);
     keyroster_testkit::finish(&mut command, crate::support::LIMIT).unwrap()
 }
 

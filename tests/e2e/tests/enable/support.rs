@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use keyroster_e2e::Host;
 use keyroster_testkit::{
-    Account, Finished, KeyServer, Program, RootDir, Running, Ssh, SshKey, until,
+    Account, Finished, KeyServer, Program, RootDir, Running, Ssh, SshAgent, SshKey, until,
 };
 
 pub struct Scene {
@@ -20,6 +20,8 @@ pub struct Scene {
     pub file_key: SshKey,
     pub other: Account,
     pub keys: RootDir,
+    /// That of whoever enables; it holds `key`.
+    pub agent: SshAgent,
     _server: KeyServer,
 }
 
@@ -76,6 +78,7 @@ impl Scene {
         }
         Self {
             host,
+            agent: SshAgent::with(&[&key]).unwrap(),
             key,
             account,
             file_key,
@@ -101,7 +104,11 @@ impl Scene {
             .arg("--break-glass-dir")
             .arg(dir.join("break-glass"));
         let program = match verb {
-            "enable" => program.arg("--config").arg(dir.join("agent.toml")),
+            "enable" => {
+                let (variable, socket) = self.agent.variable();
+                let program = program.env(variable, socket);
+                program.arg("--config").arg(dir.join("agent.toml"))
+            }
             _ => program,
         };
         program.args(arguments)
@@ -109,6 +116,13 @@ impl Scene {
 
     pub fn enable(&self, arguments: &[&str]) -> Finished {
         self.verb("enable", arguments).finish().unwrap()
+    }
+
+    /// The same by somebody who came without an ssh-agent.
+    pub fn enable_alone(&self, arguments: &[&str]) -> Finished {
+        let program = self.verb("enable", arguments);
+        let (variable, _) = self.agent.variable();
+        program.env(variable, "").finish().unwrap()
     }
 
     pub fn disable(&self, arguments: &[&str]) -> Finished {

@@ -104,9 +104,11 @@ impl OpenConnection {
     }
 }
 
-/// Enables, as an admin does who logs in with the granted key in a second connection.
+/// Enables, as an admin does who has brought the granted key for the trial login, and who logs in with it in a second connection.
 pub fn enable(host: &Host) -> Result {
-    let mut enabling = host.root.begin("keyroster-agent enable")?;
+    let key = host.root.bring(host.granted_key.private_path())?;
+    let enable = format!("keyroster-agent enable --trial-key {key}");
+    let mut enabling = host.root.begin(&enable)?;
     let told = enabling.wait_for_line("now log in");
     told.map_err(|failure| Failure::new(format!("{failure}\n{}", enabling.output())))?;
     // A login that is over at once may be missed, and one that began in the clock tick of the change does not count.
