@@ -11,12 +11,13 @@
 //! | [`mod@file`], [`record`] | the drop-in and root's own records on disk |
 //! | [`prove`] | everything that is looked at and tried before, in its order |
 //! | [`preconditions`], [`granted`], [`way_in`], [`proof`] | what must hold before, and what a trial shows |
-//! | [`keys_at_hand`], [`trial_login`] | with which key to log in to which account before anything is changed |
+//! | [`keys_at_hand`], [`trial_login`], [`break_glass_login`] | with which key to log in to which account before anything is changed |
 //! | [`change`], [`restore`] | the steps that change something, and their way back |
 //! | [`finish`], [`watcher`] | waiting for the first login, on its own |
 //! | [`verb`], [`mod@disable`] | the two verbs |
 
 pub mod args;
+pub mod break_glass_login;
 pub mod change;
 pub mod diff;
 pub mod disable;

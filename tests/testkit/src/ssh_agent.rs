@@ -1,5 +1,6 @@
 //! An ssh-agent with keys of its own.
 
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -25,7 +26,7 @@ impl SshAgent {
         command.args(["-D", "-a"]).arg(&socket);
         let running = Program::from(command).spawn()?;
         until("the socket of ssh-agent", LIMIT, || {
-            Ok(socket.exists().then_some(()))
+            Ok(UnixStream::connect(&socket).is_ok().then_some(()))
         })?;
         Ok(Self {
             socket,

@@ -20,7 +20,7 @@ use keyroster_sshd::{Binary, Connection, Sshd, SshdError};
 
 use crate::break_glass::args::DrillArgs;
 use crate::break_glass::check::{Checked, Verdict};
-use crate::break_glass::drill::login::{NOT_SEEN, Seen, Stage, is_read};
+use crate::break_glass::drill::login::{NOT_SEEN, Seen, Stage, is_read, sessions_dir};
 use crate::break_glass::past_drills::{self, PastDrill, Proof};
 use crate::break_glass::verbs::{check_all, require_root, say, warn};
 use crate::break_glass::{fault, verbs};
@@ -195,11 +195,7 @@ impl Host {
             sshd: Sshd::new(binary, &args.sshd_config).with_overrides(overrides),
             drop_in: DropIn::beside(&args.sshd_config, DROP_IN),
             identities: key.or(agent).into_iter().chain(provider).collect(),
-            sessions: config
-                .sessions_socket
-                .parent()
-                .unwrap_or(Path::new("/run"))
-                .to_owned(),
+            sessions: sessions_dir(config).to_owned(),
             now_s: wall_s.unwrap_or_default(),
         })
     }

@@ -32,6 +32,20 @@ pub enum Proof {
     AllButSignature,
 }
 
+impl PastDrill {
+    /// Whole days since then.
+    #[must_use]
+    pub fn days_ago(&self, now_s: i64) -> i64 {
+        now_s.saturating_sub(self.at_s).div_euclid(DAY_S)
+    }
+
+    /// Whether it is recent enough to rely on: what is not tried does not work on the day on which it is needed.
+    #[must_use]
+    pub fn counts_at(&self, now_s: i64) -> bool {
+        (0..=COUNTS_DAYS).contains(&self.days_ago(now_s))
+    }
+}
+
 /// The last drill of each account; none of those that never had one.
 ///
 /// # Errors
@@ -74,6 +88,9 @@ pub fn note(state: &Path, drills: &[(AccountName, PastDrill)]) -> io::Result<()>
 }
 
 const FILE: &str = "break-glass-drills";
+const DAY_S: i64 = 24 * 60 * 60;
+/// Days for which a drill counts.
+const COUNTS_DAYS: i64 = 90;
 
 #[cfg(test)]
 mod tests {

@@ -29,6 +29,9 @@ pub struct EnableArgs {
     /// Go on though no way in is left when keyroster does not answer
     #[arg(long)]
     pub without_break_glass: bool,
+    /// A private key of a break-glass file, to log in with on the temporary sshd; those in your ssh-agent are tried as well
+    #[arg(long, value_name = "FILE")]
+    pub break_glass_key: Vec<PathBuf>,
     /// Take it back unless somebody logs in within this time: `90s`, `5m`, `1h` or `never`
     #[arg(long, value_name = "TIME", default_value = "5m", value_parser = parse_within)]
     pub confirm_within: Within,
@@ -42,10 +45,10 @@ pub struct EnableArgs {
     #[arg(long, conflicts_with_all = ["trial_user", "trial_key"])]
     pub without_trial_login: bool,
     /// Confirm a change that waits for its first login
-    #[arg(long, conflicts_with_all = ["dry_run", "match_group", "only_keyroster", "trial_user", "trial_key", "without_trial_login", "finish"])]
+    #[arg(long, conflicts_with_all = ["dry_run", "match_group", "only_keyroster", "trial_user", "trial_key", "without_trial_login", "break_glass_key", "finish"])]
     pub confirm: bool,
     /// Wait for the first login, or take back what was left unconfirmed: what the service and a boot run
-    #[arg(long, conflicts_with_all = ["dry_run", "match_group", "only_keyroster", "trial_user", "trial_key", "without_trial_login"])]
+    #[arg(long, conflicts_with_all = ["dry_run", "match_group", "only_keyroster", "trial_user", "trial_key", "without_trial_login", "break_glass_key"])]
     pub finish: bool,
 }
 

@@ -10,7 +10,7 @@ use crate::enable::granted::{self, Granted, Wanted};
 use crate::enable::places::Places;
 use crate::enable::proof::Trial;
 use crate::enable::way_in::{self, WayIn};
-use crate::enable::{preconditions, trial_login};
+use crate::enable::{break_glass_login, preconditions, trial_login};
 use crate::error::AgentError;
 use crate::program::say;
 
@@ -65,7 +65,42 @@ impl Task<'_> {
             }
             (plan, _) => trial_login::run(&plan?, &trial)?,
         }
-        Ok(other_way(self.args, self.places, &would_be)?)
+        Ok(self.other_way(&would_be, stake, now.wall_s())?)
+    }
+
+    /// Somebody must get in while keyroster does not answer.
+    fn other_way(&self, would_be: &WouldBe, stake: Stake, now_s: i64) -> Result<(), EnableError> {
+        match way_in::find(self.places, would_be)? {
+            Some(WayIn::BreakGlass(files)) => {
+                for checked in &files {
+                    proven(&format!(
+                        "sshd would take the break-glass keys of \"{}\" in \"{}\"",
+                        checked.account,
+                        checked.path.display()
+                    ));
+                }
+                break_glass_login::show(self, &files, stake, now_s)
+            }
+            Some(WayIn::KeyFile { account, path }) => {
+                proven(&format!(
+                    "sshd would still take the keys of \"{account}\" in \"{}\"",
+                    path.display()
+                ));
+                break_glass_login::show(self, &[], stake, now_s)
+            }
+            None if self.args.without_break_glass => {
+                say("there is no other way in, as was asked for");
+                Ok(())
+            }
+            None => Err(EnableError::Unmet(Unmet::new(
+                "there would be no way in while keyroster does not answer",
+                format!(
+                    "put a key into \"{}/ACCOUNT\" and use --only-keyroster, or keep one in a file that sshd reads; \
+                     or say --without-break-glass",
+                    self.places.break_glass.display()
+                ),
+            ))),
+        }
     }
 
     /// The one that was named, and those that are granted.
@@ -121,40 +156,6 @@ fn answers(trial: &Trial<'_>, would_be: &WouldBe, accounts: &[String]) -> Result
         )));
     }
     Ok(())
-}
-
-fn other_way(args: &EnableArgs, places: &Places, would_be: &WouldBe) -> Result<(), EnableError> {
-    match way_in::first(places, would_be)? {
-        Some(WayIn::BreakGlass { account, path }) => {
-            proven(&format!(
-                "sshd would take the break-glass keys of \"{account}\" in \"{}\"",
-                path.display()
-            ));
-            say(
-                "not proven: that somebody holds their private half; `keyroster-agent break-glass drill` shows it",
-            );
-            Ok(())
-        }
-        Some(WayIn::KeyFile { account, path }) => {
-            proven(&format!(
-                "sshd would still take the keys of \"{account}\" in \"{}\"",
-                path.display()
-            ));
-            Ok(())
-        }
-        None if args.without_break_glass => {
-            say("there is no other way in, as was asked for");
-            Ok(())
-        }
-        None => Err(EnableError::Unmet(Unmet::new(
-            "there would be no way in while keyroster does not answer",
-            format!(
-                "put a key into \"{}/ACCOUNT\" and use --only-keyroster, or keep one in a file that sshd reads; \
-                 or say --without-break-glass",
-                places.break_glass.display()
-            ),
-        ))),
-    }
 }
 
 fn proven(what: &str) {

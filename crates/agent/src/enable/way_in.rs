@@ -13,7 +13,8 @@ use keyroster_sshd::would_be::WouldBe;
 use keyroster_sshd::{Connection, Effective};
 
 use crate::break_glass::Accepted;
-use crate::break_glass::check::{self, Named, Rules, Verdict};
+use crate::break_glass::check::{self, Checked, Named, Rules, Verdict};
+use crate::break_glass::drill::login::is_read;
 use crate::enable::error::EnableError;
 use crate::enable::granted::local_logins;
 use crate::enable::places::Places;
@@ -21,13 +22,8 @@ use crate::enable::places::Places;
 /// A way in that needs nothing of keyroster's.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum WayIn {
-    /// A break-glass file.
-    BreakGlass {
-        /// Of this account.
-        account: String,
-        /// Its file.
-        path: PathBuf,
-    },
+    /// Break-glass files, one at least.
+    BreakGlass(Vec<Checked>),
     /// A file of keys as sshd has always read it.
     KeyFile {
         /// Of this account.
@@ -37,13 +33,14 @@ pub enum WayIn {
     },
 }
 
-/// The first way in that sshd would offer.
+/// What sshd would offer: break-glass files, or else the first file of keys.
 ///
 /// # Errors
 /// When sshd or the name services can't be asked.
-pub fn first(places: &Places, would_be: &WouldBe) -> Result<Option<WayIn>, EnableError> {
-    if let Some(way) = break_glass(places, would_be)? {
-        return Ok(Some(way));
+pub fn find(places: &Places, would_be: &WouldBe) -> Result<Option<WayIn>, EnableError> {
+    let files = break_glass(places, would_be)?;
+    if !files.is_empty() {
+        return Ok(Some(WayIn::BreakGlass(files)));
     }
     for name in local_logins()?.into_iter().take(MAX_ACCOUNTS) {
         let Some(account) = Account::find(&name)? else {
@@ -60,7 +57,7 @@ pub fn first(places: &Places, would_be: &WouldBe) -> Result<Option<WayIn>, Enabl
     Ok(None)
 }
 
-fn break_glass(places: &Places, would_be: &WouldBe) -> Result<Option<WayIn>, EnableError> {
+fn break_glass(places: &Places, would_be: &WouldBe) -> Result<Vec<Checked>, EnableError> {
     let dir = &places.break_glass;
     let passwd = Path::new("/etc/passwd");
     let text = fs::read_to_string(passwd).map_err(|err| EnableError::io("read", passwd, err))?;
@@ -70,6 +67,7 @@ fn break_glass(places: &Places, would_be: &WouldBe) -> Result<Option<WayIn>, Ena
         revoked: None,
     };
     let named = check::named(dir).map_err(|err| EnableError::io("list", dir, err))?;
+    let mut files = Vec::new();
     for name in named {
         let Named::Account(account) = name else {
             continue;
@@ -78,23 +76,13 @@ fn break_glass(places: &Places, would_be: &WouldBe) -> Result<Option<WayIn>, Ena
         if checked.verdict() == Verdict::Broken {
             continue;
         }
-        let effective = would_be
-            .sshd()
-            .effective(&Connection::local(account.as_str())?)?;
-        let Some(local) = Account::find(account.as_str())? else {
-            continue;
-        };
-        let read = effective
-            .key_files()
-            .any(|pattern| expand(pattern, &local) == checked.path);
-        if read && may_log_in(&local, &effective) {
-            return Ok(Some(WayIn::BreakGlass {
-                account: account.to_string(),
-                path: checked.path,
-            }));
+        let connection = Connection::local(account.as_str())?;
+        let effective = would_be.sshd().effective(&connection)?;
+        if is_read(&effective, &checked).is_ok() {
+            files.push(checked);
         }
     }
-    Ok(None)
+    Ok(files)
 }
 
 /// A file of this account's that sshd would take a key from.

@@ -5,6 +5,7 @@
     reason = "a fixture that fails says why by panicking"
 )]
 
+mod break_glass;
 mod disabling;
 mod enabling;
 mod interrupted;

@@ -22,7 +22,7 @@ pub struct Scene {
     pub keys: RootDir,
     /// That of whoever enables; it holds `key`.
     pub agent: SshAgent,
-    _server: KeyServer,
+    server: KeyServer,
 }
 
 /// Everything about a file that a login could depend on.
@@ -52,18 +52,7 @@ impl Scene {
             .add_user_with_key("alice", &key.public_path())
             .unwrap();
         server.admin(&["host-group", "add", "web"]).unwrap();
-        let grant = [
-            "grant",
-            "add",
-            "--user",
-            "alice",
-            "--host-group",
-            "web",
-            "--account",
-        ];
-        server
-            .admin(&[&grant[..], &[&account.name]].concat())
-            .unwrap();
+        grant(&server, &account);
         let mut builder = Host::builder(&server, "web-1", "web").not_enabled();
         if files {
             keys.dir("home", 0o755).unwrap();
@@ -84,8 +73,26 @@ impl Scene {
             file_key,
             other,
             keys,
-            _server: server,
+            server,
         }
+    }
+
+    /// Grants `other` as well, and waits until the host knows.
+    pub fn grant(&self, account: &Account) {
+        grant(&self.server, account);
+        until("the grant to be known", LIMIT, || {
+            let program = self.verb(
+                "enable",
+                &[
+                    "--dry-run",
+                    "--without-break-glass",
+                    "--trial-user",
+                    &account.name,
+                ],
+            );
+            Ok(program.finish()?.status.success().then_some(()))
+        })
+        .unwrap();
     }
 
     /// The host agent's program with this verb, of this scene.
@@ -199,6 +206,12 @@ impl Drop for Login {
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
+}
+
+fn grant(server: &KeyServer, account: &Account) {
+    let grant = ["grant", "add", "--user", "alice", "--host-group", "web"];
+    let account = ["--account", &account.name];
+    server.admin(&[&grant[..], &account].concat()).unwrap();
 }
 
 fn see(path: &Path) -> Seen {

@@ -10,6 +10,7 @@ use keyroster_sshd::{Connection, Effective, Sshd};
 use crate::break_glass::check::Checked;
 use crate::break_glass::drill::DrillError;
 use crate::break_glass::drill::mark::Mark;
+use crate::config::Config;
 
 /// The sshd that is logged in to: this one, with a key command that knows nobody.
 #[derive(Debug)]
@@ -56,7 +57,8 @@ impl Stage<'_> {
         let mark = Mark::leave(self.sessions)?;
         let overrides = KNOWS_NOBODY.map(str::to_owned);
         let alone = self.sshd.clone().with_overrides(&overrides);
-        let would_be = WouldBe::new(&alone, self.drop_in, self.text)?;
+        let text = self.text.map(without_command);
+        let would_be = WouldBe::new(&alone, self.drop_in, text.as_deref())?;
         let account = checked.account.as_str();
         let effective = would_be.sshd().effective(&Connection::local(account)?)?;
         let records = effective.is_on("UsePAM");
@@ -82,6 +84,25 @@ impl Stage<'_> {
             },
         })
     }
+}
+
+/// The same without its key command: inside of a `Match` block it would beat the one that knows nobody, which stands on the command line.
+fn without_command(text: &[u8]) -> Vec<u8> {
+    let is_command = |line: &&[u8]| {
+        let word = line.trim_ascii_start().get(..COMMAND.len());
+        word.is_some_and(|word| word.eq_ignore_ascii_case(COMMAND))
+    };
+    let lines = text.split_inclusive(|byte| *byte == b'\n');
+    lines
+        .filter(|line| !is_command(line))
+        .flatten()
+        .copied()
+        .collect()
+}
+
+/// The directory of sessions, where drills are marked.
+pub(crate) fn sessions_dir(config: &Config) -> &Path {
+    config.sessions_socket.parent().unwrap_or(Path::new("/run"))
 }
 
 /// Whether sshd looks at the account's file at all.
@@ -147,9 +168,19 @@ const KNOWS_NOBODY: [&str; 2] = [
     "AuthorizedKeysCommandUser=nobody",
 ];
 
+/// What a key command's lines begin with, and that of its user.
+const COMMAND: &[u8] = b"AuthorizedKeysCommand";
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_key_command_in_a_block_is_taken_away_with_its_user_and_nothing_else() {
+        let text = "AuthorizedKeysFile /b/%u\nMatch Group pilot\n\tauthorizedkeyscommand=/l keys\n    AuthorizedKeysCommandUser u\n# end";
+        let left = "AuthorizedKeysFile /b/%u\nMatch Group pilot\n# end";
+        assert_eq!(without_command(text.as_bytes()), left.as_bytes());
+    }
 
     #[test]
     fn patterns_are_expanded_for_the_account() {

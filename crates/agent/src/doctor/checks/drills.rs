@@ -54,26 +54,21 @@ fn tried(account: &str, drill: Option<&PastDrill>, now_s: i64) -> Finding {
     let Some(drill) = drill else {
         return Finding::broken(&UNTRIED, format!("\"{account}\": never"));
     };
-    let days = now_s.saturating_sub(drill.at_s) / DAY_S;
-    match (drill.proof, days) {
-        (Proof::Login, ..=MAX_DAYS) => {
+    let days = drill.days_ago(now_s);
+    match drill.proof {
+        Proof::Login if drill.counts_at(now_s) => {
             Finding::holds(&UNTRIED, format!("\"{account}\": a login {days} days ago"))
         }
-        (Proof::Login, _) => Finding::broken(
+        Proof::Login => Finding::broken(
             &UNTRIED,
             format!("\"{account}\": the last one was {days} days ago"),
         ),
-        (Proof::AllButSignature, _) => Finding::broken(
+        Proof::AllButSignature => Finding::broken(
             &UNTRIED,
             format!("\"{account}\": {days} days ago all but the signature was tried"),
         ),
     }
 }
-
-const DAY_S: i64 = 24 * 60 * 60;
-
-/// Days for which a drill counts.
-const MAX_DAYS: i64 = 90;
 
 #[cfg(test)]
 mod tests {
@@ -81,6 +76,7 @@ mod tests {
     use crate::doctor::checks::testing::{broken, unseen};
     use crate::doctor::facts::Unseen;
 
+    const DAY_S: i64 = 24 * 60 * 60;
     const NOW_S: i64 = 1_000 * DAY_S;
 
     fn drills(proof: Proof, days_ago: i64) -> Seen<BTreeMap<String, PastDrill>> {
