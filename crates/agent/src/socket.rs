@@ -3,7 +3,8 @@
 //! One request and one response per connection. The kernel says who asks; nobody else's word counts. The socket itself is open to
 //! all (0666) in a directory that only the host agent can change: who may ask is a list of users and not a file mode, so
 //! that a refused peer gets an answer that says so, and is logged. Connections are few and short, and every one has a
-//! deadline, so that strangers with a shell can't keep lookup out by opening sockets.
+//! deadline; those of whoever may not ask have places of their own, so that strangers with a shell can't keep lookup out by
+//! opening sockets.
 
 use std::io;
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _};
@@ -30,6 +31,7 @@ pub struct Socket {
     path: PathBuf,
     name: kept::Name,
     room: Arc<Semaphore>,
+    strangers: Arc<Semaphore>,
 }
 
 /// Why the socket can't be listened on.
@@ -104,6 +106,7 @@ impl Socket {
             name,
             path: path.to_owned(),
             room: Arc::new(Semaphore::new(MAX_CONNECTIONS)),
+            strangers: Arc::new(Semaphore::new(MAX_STRANGERS)),
         })
     }
 
@@ -124,15 +127,25 @@ impl Socket {
                     continue;
                 }
             };
-            let Ok(permit) = Arc::clone(&self.room).try_acquire_owned() else {
+            // Known from the moment at which the peer connected. Whoever is gone by now asks nothing.
+            let Ok(peer) = stream.peer_cred() else {
+                continue;
+            };
+            let admission = answering.peers.admit(peer.uid());
+            let room = match admission {
+                Admission::Admit => &self.room,
+                Admission::Refuse => &self.strangers,
+            };
+            let Ok(permit) = Arc::clone(room).try_acquire_owned() else {
                 // A short frame fits into the buffer of a new connection; one that it does not fit gets none.
                 let _ = stream.try_write(&reply::unavailable(Reason::Busy));
                 continue;
             };
             let answering = answering.clone();
             tokio::spawn(async move {
+                let conversing = answering.converse(stream, admission, peer.uid());
                 // Dropping the connection is all there is to do about a peer that is slow or has gone.
-                let _ = tokio::time::timeout(CONNECTION_DEADLINE, answering.converse(stream)).await;
+                let _ = tokio::time::timeout(CONNECTION_DEADLINE, conversing).await;
                 drop(permit);
             });
         }
@@ -165,14 +178,18 @@ fn bind_and_rename(path: &Path) -> io::Result<std::os::unix::net::UnixListener> 
 }
 
 impl Answering {
-    async fn converse(&self, mut stream: UnixStream) -> io::Result<()> {
-        // Read first and judged then: closed over an unread request, the connection would lose the answer.
+    async fn converse(
+        &self,
+        mut stream: UnixStream,
+        admission: Admission,
+        uid: u32,
+    ) -> io::Result<()> {
+        // Read first and refused then: closed over an unread request, the connection would lose the answer.
         let request = tokio::time::timeout(REQUEST_DEADLINE, read_request(&mut stream)).await;
         let Ok(Ok(request)) = request else {
             return Ok(());
         };
-        let uid = stream.peer_cred()?.uid();
-        if self.peers.admit(uid) == Admission::Refuse {
+        if admission == Admission::Refuse {
             tracing::warn!(uid, "a user that may not ask was refused");
             return stream
                 .write_all(&reply::unavailable(Reason::PeerRefused))
@@ -215,9 +232,12 @@ async fn read_request(stream: &mut UnixStream) -> io::Result<Vec<u8>> {
     }
 }
 
-/// Connections at one time; more are answered "busy".
+/// Connections at one time of those who may ask; more are answered "busy".
 pub const MAX_CONNECTIONS: usize = MAX_CONNECTIONS_U32 as usize;
 const MAX_CONNECTIONS_U32: u32 = 128;
+
+/// Connections at one time of those who may not ask.
+const MAX_STRANGERS: usize = 8;
 
 /// From a connection's beginning to its end: a revalidation fits in it, and it fits into lookup's own deadline.
 pub const CONNECTION_DEADLINE: Duration = Duration::from_millis(1_800);

@@ -175,6 +175,24 @@ fn too_many_connections_are_told_so_and_their_places_come_back() {
 }
 
 #[test]
+fn whoever_may_not_ask_keeps_nobody_out_by_opening_sockets() {
+    let host = Host::new(3600);
+    let _daemon = host.start();
+    let socket = host.socket();
+    // Of this process the thread alone is nobody then.
+    let stranger = std::thread::spawn(move || {
+        rustix::thread::set_thread_uid(rustix::process::Uid::from_raw(NOBODY)).unwrap();
+        let connections = 0..2 * MAX_CONNECTIONS;
+        connections
+            .map(|_| UnixStream::connect(&socket).unwrap())
+            .collect::<Vec<_>>()
+    });
+    let silent = stranger.join().unwrap();
+    assert_eq!(host.login(), found(Reason::Granted));
+    drop(silent);
+}
+
+#[test]
 fn what_is_no_request_is_told_so() {
     let host = Host::new(3600);
     let _daemon = host.start();
