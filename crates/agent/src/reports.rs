@@ -30,6 +30,7 @@ use crate::reports::pace::{Failed, Pace};
 use crate::shared::Shared;
 use crate::state::{Credential, StateDir};
 
+use spool::Removal;
 pub use spool::Spools;
 
 /// Tells what lies in the spools.
@@ -38,6 +39,8 @@ pub struct Reporter {
     spools: Arc<Spools>,
     /// Those that the key server does not take. They stay where they are, and are tried again by the next process.
     refused: BTreeSet<ReportId>,
+    /// Those that the key server has, and that can't be removed: they are not told again and again.
+    told: BTreeSet<ReportId>,
     /// How many there are, as far as was seen last.
     waiting: usize,
 }
@@ -62,6 +65,7 @@ impl Reporter {
         Self {
             spools: Arc::new(spools),
             refused: BTreeSet::new(),
+            told: BTreeSet::new(),
             waiting: 0,
         }
     }
@@ -118,6 +122,8 @@ impl Reporter {
 
     /// Tells what there is now, as much as fits into one request.
     pub async fn tell(&mut self, fetcher: &Fetcher) -> Told {
+        self.told
+            .retain(|id| self.spools.remove(*id) == Removal::Failed);
         let spools = Arc::clone(&self.spools);
         let read = tokio::task::spawn_blocking(move || {
             spools.settle();
@@ -127,6 +133,7 @@ impl Reporter {
             Ok(reports) => reports,
             Err(err) => return Told::Failed(Failed::Transport, err.to_string()),
         };
+        reports.retain(|report| !self.told.contains(&report.id));
         self.waiting = reports.len();
         reports.retain(|report| !self.refused.contains(&report.id));
         reports.truncate(MAX_REPORTS);
@@ -160,7 +167,10 @@ impl Reporter {
     fn done(&mut self, reports: &[Report]) -> Told {
         self.waiting = self.waiting.saturating_sub(reports.len());
         for report in reports {
-            self.spools.remove(report.id);
+            if self.spools.remove(report.id) == Removal::Failed {
+                tracing::error!(report = %report.id, "a report that was told can't be removed");
+                self.told.insert(report.id);
+            }
         }
         Told::Some(reports.len())
     }

@@ -60,12 +60,13 @@ pub async fn back_up(dir: &DataDir, config: &Config, to: &Path) -> Result<(), Ba
         rename_new(&partial, to)?;
         sync_dir(parent(to)).map_err(BackupError::from)
     });
-    if let Err(BackupError::Store(error)) = &placed
-        && !matches!(
-            error,
-            StoreError::Location(LocationError::FileExists { .. })
-        )
-    {
+    let is_anothers = matches!(
+        &placed,
+        Err(BackupError::Store(StoreError::Location(
+            LocationError::FileExists { .. }
+        )))
+    );
+    if placed.is_err() && !is_anothers {
         // What it holds is of no use, and it is ours.
         let _ = std::fs::remove_file(&partial);
     }

@@ -10,6 +10,7 @@ use std::os::unix::fs::{
 };
 use std::path::{Path, PathBuf};
 
+use rustix::io::Errno;
 use thiserror::Error;
 use zeroize::Zeroizing;
 
@@ -269,8 +270,12 @@ pub fn exchange(one: &Path, other: &Path) -> Result<(), FileError> {
 /// When there is, or the operating system refuses.
 pub fn rename_new(from: &Path, to: &Path) -> Result<(), FileError> {
     use rustix::fs::{CWD, RenameFlags, renameat_with};
-    renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE)
-        .map_err(|error| failed("rename to", to, error.into()))
+    let renamed = match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
+        // NFS knows no such renaming; a link takes no other's place either.
+        Err(Errno::INVAL) => fs::hard_link(from, to).and_then(|()| fs::remove_file(from)),
+        renamed => renamed.map_err(io::Error::from),
+    };
+    renamed.map_err(|error| failed("rename to", to, error))
 }
 
 /// Reads a secret file, unless others than its owner may read or write it.

@@ -200,7 +200,13 @@ fn read_journals(
 ) -> Result<Vec<JournalRecord>, RestoreError> {
     let own = config.journal(dir);
     let mut paths: Vec<&Path> = wish.journals.iter().map(PathBuf::as_path).collect();
-    if own.exists() && !paths.contains(&own.as_path()) {
+    // One that can't be looked at is not one that is not there: without it what was revoked would be alive again.
+    let is_there = own.try_exists().map_err(|error| JournalError::Io {
+        verb: "read",
+        path: own.clone(),
+        error,
+    })?;
+    if is_there && !paths.contains(&own.as_path()) {
         paths.push(&own);
     }
     if paths.is_empty() && wish.without_journal == WithoutJournal::Refuse {

@@ -100,9 +100,13 @@ impl Helper {
                 if !self.being_ended().insert(record.monitor) {
                     return;
                 }
-                let helper = Arc::clone(self);
                 // Each by a thread of its own, so that a session which resists does not keep the others alive.
-                std::thread::spawn(move || helper.end(&record, key));
+                let (helper, own) = (Arc::clone(self), record.clone());
+                let ending = std::thread::Builder::new().spawn(move || helper.end(&own, key));
+                if ending.is_err() {
+                    // Where there are no more threads to be had: late is better than never.
+                    self.end(&record, key);
+                }
             }
         }
     }

@@ -98,16 +98,22 @@ impl Socket {
                 format_args!("more than {CONNECTIONS_MAX} connections; one was refused"),
             );
         }
-        let helper = Arc::clone(helper);
-        std::thread::spawn(move || {
+        let own = Arc::clone(helper);
+        let conversing = std::thread::Builder::new().spawn(move || {
             let _place = place;
-            if let Err(err) = converse(stream, &helper) {
-                helper.log().say(
+            if let Err(err) = converse(stream, &own) {
+                own.log().say(
                     Severity::Error,
                     format_args!("the host agent was not understood: {err}"),
                 );
             }
         });
+        if let Err(err) = conversing {
+            helper.log().say(
+                Severity::Error,
+                format_args!("the host agent can't be heard, and will try again: {err}"),
+            );
+        }
     }
 }
 

@@ -47,16 +47,20 @@ impl Spools {
     pub fn settle(&self) {
         for report in self.read_dir(&self.memory) {
             match self.bring(&report) {
-                Ok(()) => remove(&self.memory, report.id),
+                // A report that stays in memory is told once all the same.
+                Ok(()) => drop(remove(&self.memory, report.id)),
                 Err(err) => self.complain(&self.disk, &err),
             }
         }
     }
 
     /// Forgets a report that was told.
-    pub fn remove(&self, id: ReportId) {
-        remove(&self.memory, id);
-        remove(&self.disk, id);
+    pub(super) fn remove(&self, id: ReportId) -> Removal {
+        let both = [&self.memory, &self.disk].map(|dir| remove(dir, id));
+        match both.into_iter().all(|removed| removed == Removal::Gone) {
+            true => Removal::Gone,
+            false => Removal::Failed,
+        }
     }
 
     fn bring(&self, report: &Report) -> io::Result<()> {
@@ -141,12 +145,20 @@ fn read(path: &Path, id: ReportId) -> io::Result<Option<Report>> {
         .ok_or_else(|| ErrorKind::InvalidData.into())
 }
 
-fn remove(dir: &Path, id: ReportId) {
+/// What came of removing a report.
+#[must_use]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Removal {
+    /// It is not there.
+    Gone,
+    /// It still is.
+    Failed,
+}
+
+fn remove(dir: &Path, id: ReportId) -> Removal {
     match fs::remove_file(dir.join(id.to_string())) {
-        Err(err) if err.kind() != ErrorKind::NotFound => {
-            tracing::error!(report = %id, error = %err, "a report that was told can't be removed; it is told again");
-        }
-        _ => {}
+        Err(err) if err.kind() != ErrorKind::NotFound => Removal::Failed,
+        _ => Removal::Gone,
     }
 }
 
@@ -207,7 +219,7 @@ mod tests {
             stage.spools.read(),
             [report(3, 10), report(2, 20), report(1, 30)]
         );
-        stage.spools.remove(report(2, 20).id);
+        assert_eq!(stage.spools.remove(report(2, 20).id), Removal::Gone);
         assert_eq!(stage.spools.read(), [report(3, 10), report(1, 30)]);
     }
 

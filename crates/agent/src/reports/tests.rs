@@ -114,3 +114,20 @@ async fn one_that_the_key_server_never_takes_is_kept_and_does_not_hold_up_the_ne
     assert!(matches!(reporter.tell(&scene.fetcher).await, Told::Some(1)));
     assert_eq!(scene.left(), 2);
 }
+
+#[tokio::test]
+async fn one_that_cant_be_removed_is_told_once_and_does_not_hold_up_the_next() {
+    let scene = Scene::new(Behaviour::status(200));
+    scene.put(2);
+    let kept = fs::File::open(&scene.config.reports_run_dir).unwrap();
+    let mut reporter = Reporter::new(&scene.config);
+    rustix::fs::ioctl_setflags(&kept, rustix::fs::IFlags::IMMUTABLE).unwrap();
+    let first = reporter.tell(&scene.fetcher).await;
+    let second = reporter.tell(&scene.fetcher).await;
+    rustix::fs::ioctl_setflags(&kept, rustix::fs::IFlags::empty()).unwrap();
+    assert!(matches!(first, Told::Some(2)), "{first:?}");
+    assert!(matches!(second, Told::Nothing), "{second:?}");
+    scene.put(3);
+    assert!(matches!(reporter.tell(&scene.fetcher).await, Told::Some(1)));
+    assert_eq!((scene.left(), scene.server.requests().len()), (0, 2));
+}

@@ -225,6 +225,25 @@ async fn without_a_journal_nothing_is_restored_unless_somebody_says_so() {
 }
 
 #[tokio::test]
+async fn a_journal_that_cant_be_looked_at_is_not_taken_for_none() {
+    let mut fixture = Fixture::new().await;
+    let other = fixture.place.path().join("other.journal");
+    std::fs::copy(fixture.dir.journal(), &other).unwrap();
+    let below_a_file = fixture.dir.journal().join("journal");
+    fixture.config.revocation_journal = Some(below_a_file);
+    let wish = Wish {
+        journals: vec![other],
+        ..fixture.wish()
+    };
+    let refused = fixture.restore(&wish).await.unwrap_err();
+    assert!(
+        matches!(refused, RestoreError::Journal(JournalError::Io { .. })),
+        "{refused}"
+    );
+    assert_eq!(fixture.look().await, (1, UserState::Suspended));
+}
+
+#[tokio::test]
 async fn a_damaged_journal_is_used_only_if_somebody_says_so() {
     let fixture = Fixture::new().await;
     let journal = fixture.dir.journal();
