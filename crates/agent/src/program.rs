@@ -52,11 +52,14 @@ pub fn main() -> ExitCode {
         Verb::BreakGlass(args) => break_glass::verbs::run(&args),
         Verb::Status(args) => status(&args),
         Verb::Doctor(args) => return ExitCode::from(doctor::main(&args)),
+        Verb::Enable(args) if args.finish || args.confirm => {
+            let (config, _log) = load_if_possible(args.common.config.as_deref());
+            enable::enable(&args, &config)
+        }
         Verb::Enable(args) => load_for(Facility::Authpriv, args.common.config.as_deref())
             .and_then(|(config, _log)| enable::enable(&args, &config)),
         Verb::Disable(args) => {
-            // Settings that can't be read must not keep anybody from disabling.
-            let _log = load_for(Facility::Authpriv, None);
+            let (_, _log) = load_if_possible(None);
             enable::disable(&args).map_err(AgentError::from)
         }
     };
@@ -82,6 +85,24 @@ fn load(path: Option<&Path>) -> Result<(Config, LogGuard), AgentError> {
 
 fn load_for(facility: Facility, path: Option<&Path>) -> Result<(Config, LogGuard), AgentError> {
     let config = Config::load(path)?;
+    let log = log_to(&config, facility)?;
+    Ok((config, log))
+}
+
+/// For those who take a change back or let it stay: settings that can't be read must not keep them from it.
+fn load_if_possible(path: Option<&Path>) -> (Config, Option<LogGuard>) {
+    let (config, doubt) = match Config::load(path) {
+        Ok(config) => (config, None),
+        Err(err) => (Config::default(), Some(err)),
+    };
+    let log = log_to(&config, Facility::Authpriv).ok();
+    if let Some(err) = doubt {
+        tracing::warn!(%err, "goes on without settings");
+    }
+    (config, log)
+}
+
+fn log_to(config: &Config, facility: Facility) -> Result<LogGuard, AgentError> {
     let destination = match config.log {
         LogTarget::Stderr => Destination::Stderr,
         LogTarget::Syslog => Destination::Syslog {
@@ -96,7 +117,7 @@ fn load_for(facility: Facility, path: Option<&Path>) -> Result<(Config, LogGuard
         format: Format::Text,
         filter,
     };
-    Ok((config, log::init(options)?))
+    Ok(log::init(options)?)
 }
 
 fn enroll(args: EnrollArgs) -> Result<(), AgentError> {

@@ -58,6 +58,9 @@ pub enum SshdError {
     /// sshd did not come back after it was told to read its configuration again.
     #[error("sshd (process {0}) does not listen any more")]
     Gone(u32),
+    /// One that may have read the configuration of before does not listen yet, and can't be told. Ask again.
+    #[error("sshd (process {0}) was started and does not listen yet")]
+    Starting(u32),
 }
 
 impl SshdError {

@@ -165,16 +165,44 @@ impl Listener {
     }
 }
 
-/// Tells every sshd that listens with this configuration to read it again.
+/// Tells every sshd that listens with this configuration to read it again. One that is about to is waited for: it may have read the
+/// configuration of before.
 ///
 /// # Errors
-/// When one can't be told, or does not listen afterwards.
+/// When one can't be told, or does not listen afterwards, or in time.
 pub fn reload(config: &Path) -> Result<Vec<Reloaded>, SshdError> {
+    let until = Instant::now() + RELOAD_LIMIT;
+    while let Some(pid) = starting(config)? {
+        if Instant::now() >= until {
+            return Err(SshdError::Starting(pid));
+        }
+        pause(LOOK_AGAIN);
+    }
     let listeners = Listener::of(config)?;
     if listeners.is_empty() {
         return Ok(vec![Reloaded::NotRunning]);
     }
     listeners.iter().map(Listener::reload).collect()
+}
+
+/// An sshd of root's that was started to listen with this configuration, and does not listen yet.
+fn starting(config: &Path) -> Result<Option<u32>, SshdError> {
+    let own = same_file(config);
+    let found = process::all_sshd()
+        .map_err(|err| SshdError::io("look at the processes in", Path::new("/proc"), err))?;
+    let pids = found.iter().filter_map(|facts| {
+        // Once it serves somebody or listens, it writes into its title what it does.
+        let before = facts.uid == 0 && !facts.title.starts_with(TITLE);
+        let arguments = Arguments::of(&facts.title);
+        let one = before
+            && !facts.title.is_empty()
+            && !arguments.flags.contains(NO_LISTENER)
+            && same_file(&arguments.config) == own;
+        let pid = facts.process.pid;
+        (one && process::listening_sockets(pid).is_empty() && facts.process.is_alive())
+            .then_some(pid)
+    });
+    Ok(pids.into_iter().next())
 }
 
 /// Whether systemd is what runs services here.
@@ -188,6 +216,8 @@ pub fn systemd_runs() -> bool {
 struct Arguments {
     config: PathBuf,
     overrides: Vec<String>,
+    /// Letters without a value.
+    flags: String,
 }
 
 impl Arguments {
@@ -195,7 +225,7 @@ impl Arguments {
     /// themselves. A value with blanks ends at what looks like the next option.
     fn of(title: &str) -> Self {
         let words: Vec<&str> = match title
-            .strip_prefix("sshd: ")
+            .strip_prefix(TITLE)
             .and_then(|rest| rest.split_once(" [listener]"))
         {
             Some((arguments, _)) => arguments.split_ascii_whitespace().collect(),
@@ -203,15 +233,18 @@ impl Arguments {
         };
         let mut config = PathBuf::from(DEFAULT_CONFIG);
         let mut overrides = Vec::new();
+        let mut flags = String::new();
         let mut words = words.into_iter().skip(1).peekable();
         while let Some(word) = words.next() {
             let Some(option) = word.strip_prefix('-').filter(|option| !option.is_empty()) else {
                 continue;
             };
-            let Some(at) = option.find(TAKES_VALUE) else {
+            let at = option.find(TAKES_VALUE).unwrap_or(option.len());
+            let (letters, rest) = option.split_at(at);
+            flags.push_str(letters);
+            let Some((letter, attached)) = rest.split_at_checked(1) else {
                 continue;
             };
-            let (letter, attached) = option.split_at(at).1.split_at(1);
             let mut value = attached.to_owned();
             while let Some(next) = words.next_if(|next| value.is_empty() || !is_option(next)) {
                 if !value.is_empty() {
@@ -225,7 +258,11 @@ impl Arguments {
                 _ => {}
             }
         }
-        Self { config, overrides }
+        Self {
+            config,
+            overrides,
+            flags,
+        }
     }
 }
 
@@ -241,6 +278,9 @@ fn same_file(path: &Path) -> PathBuf {
 
 /// Options of sshd(8) behind which a value stands.
 const TAKES_VALUE: [char; 11] = ['C', 'E', 'b', 'c', 'f', 'g', 'h', 'k', 'o', 'p', 'u'];
+/// Options of sshd(8) with which it does not listen, and `-R`, which it gives to its own child for a connection.
+const NO_LISTENER: [char; 6] = ['G', 'R', 'T', 'V', 'i', 't'];
+const TITLE: &str = "sshd: ";
 const SYSTEMCTL: &str = "systemctl";
 /// The longest that sshd may take to listen again.
 const RELOAD_LIMIT: Duration = Duration::from_secs(5);
@@ -248,15 +288,15 @@ const LOOK_AGAIN: Duration = Duration::from_millis(10);
 
 #[cfg(test)]
 mod tests {
-    use keyroster_testkit::Sshd;
+    use keyroster_testkit::{RootDir, Sshd};
 
     use super::*;
 
     #[test]
     fn the_command_line_is_read_from_the_title() {
-        let arguments = |config: &str, overrides: &[&str]| Arguments {
-            config: config.into(),
-            overrides: overrides.iter().map(|text| (*text).to_owned()).collect(),
+        let arguments = |config: &str, overrides: &[&str]| {
+            let overrides = overrides.iter().map(|text| (*text).to_owned()).collect();
+            (PathBuf::from(config), overrides)
         };
         for (title, expected) in [
             (
@@ -290,8 +330,60 @@ mod tests {
             ),
             ("", arguments(DEFAULT_CONFIG, &[])),
         ] {
-            assert_eq!(Arguments::of(title), expected, "{title}");
+            let Arguments {
+                config, overrides, ..
+            } = Arguments::of(title);
+            assert_eq!((config, overrides), expected, "{title}");
         }
+    }
+
+    #[test]
+    fn an_sshd_that_only_looks_at_its_configuration_is_told_from_one_that_will_listen() {
+        for (title, listens) in [
+            ("/usr/sbin/sshd\0-D\0", true),
+            ("/usr/sbin/sshd\0-De\0-f\0/etc/iT\0", true),
+            ("/usr/sbin/sshd\0-f\0/etc/x\0-t\0", false),
+            ("/usr/sbin/sshd\0-T\0-C\0user=D\0", false),
+            ("/usr/sbin/sshd\0-D\0-R\0", false),
+            ("sshd\0-i\0", false),
+        ] {
+            let flags = Arguments::of(title).flags;
+            assert_eq!(!flags.contains(NO_LISTENER), listens, "{title}");
+        }
+    }
+
+    #[test]
+    fn an_sshd_that_has_read_its_configuration_but_does_not_listen_yet_is_not_taken_for_none() {
+        let dir = RootDir::new().unwrap();
+        let running = Sshd::builder().start().unwrap();
+        let text = std::fs::read_to_string(running.dir().join("sshd_config")).unwrap();
+        // It reads its keys last, and waits at this one.
+        let key = dir.path().join("key");
+        rustix::fs::mknodat(
+            rustix::fs::CWD,
+            &key,
+            rustix::fs::FileType::Fifo,
+            rustix::fs::Mode::RUSR,
+            0,
+        )
+        .unwrap();
+        let text = format!("HostKey {}\n{text}", key.display());
+        let config = dir.file("sshd_config", text, 0o644).unwrap();
+        let mut child = Command::new("/usr/sbin/sshd")
+            .arg("-D")
+            .arg("-f")
+            .arg(&config)
+            .spawn()
+            .unwrap();
+        let seen = keyroster_testkit::until("it to start", Duration::from_secs(20), || {
+            Ok(starting(&config).unwrap())
+        });
+        let told = reload(&config);
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert_eq!(seen.unwrap(), child.id());
+        assert!(matches!(told, Err(SshdError::Starting(_))), "{told:?}");
+        assert_eq!(reload(&config).unwrap(), [Reloaded::NotRunning]);
     }
 
     #[test]

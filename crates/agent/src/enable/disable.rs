@@ -169,7 +169,7 @@ fn carry_out(
     };
     records.set_enabled(None)?;
     if records.pending().ok().flatten().is_some() {
-        records.set_outcome(Some(&Outcome::TakenBack("`disable`".to_owned())))?;
+        records.tell_outcome(&Outcome::TakenBack("`disable`".to_owned()));
     }
     records.set_pending(None)
 }

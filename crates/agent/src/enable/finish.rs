@@ -63,7 +63,7 @@ pub fn next(pending: &Pending, now: &Moment, maker: Maker, login: Option<&str>) 
 /// Waits until nothing waits any more.
 ///
 /// # Errors
-/// When the records can't be read.
+/// When the directory of the records can't be used, or another one waits already.
 pub fn run(state: &Path) -> Result<(), EnableError> {
     // The terminal's end must not be ours. A leader of a session already, such as a service, is free of it.
     let _ = rustix::process::setsid();
@@ -72,22 +72,44 @@ pub fn run(state: &Path) -> Result<(), EnableError> {
         return Ok(());
     };
     let _watch = watch(&records)?;
+    let mut logins = Logins::default();
+    // At a boot sshd waits until we are ready, and is to start without what an earlier boot has left.
+    if let Ok(Some(pending)) = records.pending()
+        && !pending.is_of(clock.now().boot)
+    {
+        let _ = look_and_tell(&records, &mut logins, &clock);
+    }
     say(watcher::WATCHING);
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
-    let mut logins = Logins::default();
-    while let Some(pending) = records.pending()? {
+    loop {
         let began = Instant::now();
-        if let Err(err) = look(&records, &pending, &mut logins, &clock) {
-            tracing::error!(%err, "a change of sshd's configuration can't be finished");
-            pause(RETRY);
+        match look_and_tell(&records, &mut logins, &clock) {
+            Standing::Over => return Ok(()),
+            // A look at all processes costs more where there are many.
+            Standing::Waits => pause((began.elapsed() * SHARE).clamp(LOOK_AGAIN, LOOK_AT_LAST)),
+            Standing::Unknown => pause(RETRY),
         }
-        if records.pending()?.is_none() {
-            break;
-        }
-        // A look at all processes costs more where there are many.
-        pause((began.elapsed() * SHARE).clamp(LOOK_AGAIN, LOOK_AT_LAST));
     }
-    Ok(())
+}
+
+/// How it stands after a look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+enum Standing {
+    /// Nothing waits any more.
+    Over,
+    /// A change does.
+    Waits,
+    /// It could not be told, or what was to be done failed.
+    Unknown,
+}
+
+/// Whatever fails is tried again: nobody else would take the change back.
+fn look_and_tell(records: &Records, logins: &mut Logins, clock: &SystemClock) -> Standing {
+    look(records, logins, clock).unwrap_or_else(|err| {
+        tracing::error!(%err, "a change of sshd's configuration can't be finished");
+        Standing::Unknown
+    })
 }
 
 /// Looks once, and does what is to be done.
@@ -96,22 +118,30 @@ pub fn run(state: &Path) -> Result<(), EnableError> {
 /// When it can't be done; it is tried again then.
 fn look(
     records: &Records,
-    pending: &Pending,
     logins: &mut Logins,
     clock: &SystemClock,
-) -> Result<(), EnableError> {
-    let login = logins.first(pending)?;
+) -> Result<Standing, EnableError> {
+    let Some(pending) = records.pending()? else {
+        return Ok(Standing::Over);
+    };
+    let login = match pending.is_of(clock.now().boot) {
+        true => logins.first(&pending, clock),
+        false => None,
+    };
     let lock = records.try_lock()?;
     let maker = lock.as_ref().map_or(Maker::AtWork, |_| Maker::Gone);
-    let decided = next(pending, &clock.now(), maker, login.as_deref());
+    let decided = next(&pending, &clock.now(), maker, login.as_deref());
     let Some(lock) = lock else {
-        return Ok(());
+        return Ok(Standing::Waits);
     };
     // Under the lock it may be another one, or none.
-    if records.pending()?.as_ref() != Some(pending) {
-        return Ok(());
+    if records.pending()?.as_ref() == Some(&pending) {
+        act(records, &pending, &decided, (&lock, clock))?;
     }
-    act(records, pending, &decided, (&lock, clock))
+    Ok(match records.pending()? {
+        Some(_) => Standing::Waits,
+        None => Standing::Over,
+    })
 }
 
 fn act(
@@ -130,9 +160,9 @@ fn act(
 /// Lets a change stay.
 ///
 /// # Errors
-/// When it can't be written down; it still waits then.
+/// When it still waits.
 pub fn confirm(records: &Records, by: &str) -> Result<(), EnableError> {
-    records.set_outcome(Some(&Outcome::Confirmed(by.to_owned())))?;
+    records.tell_outcome(&Outcome::Confirmed(by.to_owned()));
     records.set_pending(None)?;
     tracing::info!(by, "sshd asks keyroster, and somebody has logged in");
     Ok(())
@@ -175,29 +205,49 @@ struct Logins {
 }
 
 impl Logins {
-    /// The account of one that counts.
-    fn first(&mut self, pending: &Pending) -> Result<Option<String>, EnableError> {
-        let Some(since) = pending.in_effect_since else {
-            return Ok(None);
-        };
-        let listeners = Listener::of(&pending.subject.config)?;
-        let mut parents: Vec<u32> = listeners.iter().map(|one| one.process().pid).collect();
-        if parents.is_empty() {
-            parents.push(SYSTEMD);
-        }
-        for parent in parents {
-            for session in session::under(parent)? {
-                if session.monitor.start <= since || self.judged.contains(&session.monitor) {
-                    continue;
-                }
-                if let Some(account) = counts(&session, pending)? {
-                    return Ok(Some(account));
-                }
-                self.judged.insert(session.monitor);
+    /// The account of one that counts. One that can't be judged does not count, and is not asked about again: neither it nor what
+    /// makes judging it fail may hold up the others, or the end of the time.
+    fn first(&mut self, pending: &Pending, clock: &impl Clock) -> Option<String> {
+        let since = pending.in_effect_since?;
+        let sessions = sessions(pending).unwrap_or_else(|err| {
+            tracing::warn!(%err, "can't tell who is logged in");
+            Vec::new()
+        });
+        let mut asked = false;
+        for session in sessions {
+            if session.monitor.start <= since || self.judged.contains(&session.monitor) {
+                continue;
             }
+            // A directory that hangs takes its time for each.
+            if asked && pending.left_ms(&clock.now()) == Some(0) {
+                break;
+            }
+            asked = true;
+            match counts(&session, pending) {
+                Ok(Some(account)) => return Some(account),
+                Ok(None) => {}
+                Err(err) => {
+                    tracing::warn!(%err, uid = session.uid, "a login can't be judged, and so does not count");
+                }
+            }
+            self.judged.insert(session.monitor);
         }
-        Ok(None)
+        None
     }
+}
+
+/// Everybody who is logged in through the sshd that the change is about.
+fn sessions(pending: &Pending) -> Result<Vec<Session>, EnableError> {
+    let listeners = Listener::of(&pending.subject.config)?;
+    let mut parents: Vec<u32> = listeners.iter().map(|one| one.process().pid).collect();
+    if parents.is_empty() {
+        parents.push(SYSTEMD);
+    }
+    let mut sessions = Vec::new();
+    for parent in parents {
+        sessions.extend(session::under(parent)?);
+    }
+    Ok(sessions)
 }
 
 /// The account, if sshd runs our command for it.

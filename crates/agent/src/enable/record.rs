@@ -214,6 +214,13 @@ impl Records {
         self.write(OUTCOME, outcome)
     }
 
+    /// The same for the one that waits for it, who goes without where a disk is full: it decides nothing.
+    pub fn tell_outcome(&self, outcome: &Outcome) {
+        if let Err(err) = self.set_outcome(Some(outcome)) {
+            tracing::warn!(%err, ?outcome, "how the change ended can't be written down");
+        }
+    }
+
     /// Keeps a file that somebody edited, and says where.
     ///
     /// # Errors

@@ -89,8 +89,12 @@ pub fn take_back(
     let change = (pending.written.0.as_slice(), &pending.before);
     let put = put_back(&place, Some(records), change, now)?;
     let _reloaded = reload(&sshd_of(&pending.subject)?)?;
-    records.set_enabled(pending.previous.as_ref())?;
-    records.set_outcome(Some(&Outcome::TakenBack(why.to_owned())))?;
+    // A disk that is full must not have all this repeated. What `enabled` says of the change that is gone does no harm: what was
+    // there before the first one stands in it all the same.
+    if let Err(err) = records.set_enabled(pending.previous.as_ref()) {
+        tracing::warn!(%err, "the record of what is enabled is that of the change that was taken back");
+    }
+    records.tell_outcome(&Outcome::TakenBack(why.to_owned()));
     records.set_pending(None)?;
     tracing::warn!(drop_in = %place.path().display(), why, "sshd's configuration is as before `enable`");
     if let PutBack::KeptAside(kept) = &put {

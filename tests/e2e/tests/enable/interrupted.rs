@@ -111,7 +111,7 @@ fn two_at_once_do_not_get_in_each_others_way() {
 }
 
 /// The process that waits for the first login of this scene.
-fn watcher_of(scene: &Scene) -> u32 {
+pub fn watcher_of(scene: &Scene) -> u32 {
     let state = scene.state();
     let state = state.as_os_str().as_encoded_bytes();
     let found = fs::read_dir("/proc").unwrap().find_map(|entry| {
@@ -123,7 +123,7 @@ fn watcher_of(scene: &Scene) -> u32 {
     found.unwrap()
 }
 
-fn kill(pid: u32) {
+pub fn kill(pid: u32) {
     let status = std::process::Command::new("kill")
         .args(["-9", &pid.to_string()])
         .status()

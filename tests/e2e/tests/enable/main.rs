@@ -11,3 +11,4 @@ mod enabling;
 mod interrupted;
 mod refused;
 mod support;
+mod watching;
