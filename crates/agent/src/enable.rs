@@ -12,6 +12,7 @@
 //! | [`prove`] | everything that is looked at and tried before, in its order |
 //! | [`preconditions`], [`granted`], [`way_in`], [`proof`] | what must hold before, and what a trial shows |
 //! | [`keys_at_hand`], [`trial_login`], [`break_glass_login`] | with which key to log in to which account before anything is changed |
+//! | [`whereabouts`] | the files and lines to blame |
 //! | [`change`], [`restore`] | the steps that change something, and their way back |
 //! | [`finish`], [`watcher`] | waiting for the first login, on its own |
 //! | [`verb`], [`mod@disable`] | the two verbs |
@@ -37,6 +38,7 @@ pub mod trial_login;
 pub mod verb;
 pub mod watcher;
 pub mod way_in;
+pub mod whereabouts;
 
 pub use disable::disable;
 pub use error::EnableError;

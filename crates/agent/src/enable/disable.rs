@@ -3,8 +3,6 @@
 //! It is what a package runs before its programs go, so it needs none of them: no host agent, no key server, not even the record of
 //! what was there before. Then the drop-in is known by what it says.
 
-use std::path::PathBuf;
-
 use keyroster_sshd::Connection;
 use keyroster_sshd::check::Verdict;
 use keyroster_sshd::would_be::WouldBe;
@@ -17,7 +15,7 @@ use crate::enable::file::{Content, Place};
 use crate::enable::places::Places;
 use crate::enable::record::{Enabled, Outcome, Records, Subject};
 use crate::enable::restore::{self, PutBack};
-use crate::enable::{diff, granted, verb};
+use crate::enable::{diff, granted, verb, whereabouts};
 use crate::program::say;
 
 /// What is to be done.
@@ -184,36 +182,13 @@ fn nothing_left(places: &Places) -> Result<(), EnableError> {
             continue;
         };
         if drop_in::program_of(command).is_some_and(drop_in::is_lookup) {
-            return Err(EnableError::StillThere(whereabouts(places)));
+            return Err(EnableError::StillThere(whereabouts::of_program(
+                places,
+                drop_in::is_lookup,
+            )));
         }
     }
     Ok(())
-}
-
-/// The lines that name it, as `FILE:LINE`.
-fn whereabouts(places: &Places) -> String {
-    let mut files: Vec<PathBuf> = vec![places.drop_in.config.clone()];
-    if let Ok(entries) = std::fs::read_dir(&places.drop_in.directory) {
-        let mut more: Vec<PathBuf> = entries
-            .filter_map(|entry| Some(entry.ok()?.path()))
-            .collect();
-        more.sort();
-        files.extend(more);
-    }
-    let mut found = Vec::new();
-    for file in files {
-        let text = std::fs::read_to_string(&file).unwrap_or_default();
-        for (number, line) in text.lines().enumerate() {
-            let ours = drop_in::key_command(line).and_then(drop_in::program_of);
-            if ours.is_some_and(drop_in::is_lookup) {
-                found.push(format!("{}:{}", file.display(), number + 1));
-            }
-        }
-    }
-    if found.is_empty() {
-        return "its command line or another file says so".to_owned();
-    }
-    found.join(", ")
 }
 
 /// Accounts that sshd is asked about.

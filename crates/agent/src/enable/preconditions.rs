@@ -9,9 +9,9 @@ use keyroster_sshd::{Connection, Effective};
 
 use crate::config::Config;
 use crate::enable::args::EnableArgs;
-use crate::enable::drop_in;
 use crate::enable::error::{EnableError, Unmet};
 use crate::enable::places::{Lookup, Places};
+use crate::enable::{drop_in, whereabouts};
 use crate::status;
 
 /// Looks at everything; what does not hold.
@@ -159,7 +159,7 @@ fn foreign_in(places: &Places, effective: &Effective) -> Option<Unmet> {
     Some(Unmet::new(
         format!(
             "sshd runs another key command: `{command}` ({})",
-            whereabouts(places, program)
+            whereabouts::of_program(places, |found| found == program)
         ),
         format!(
             "to keep it, make it a source of lookup's: `authorized_keys: agent command:{program}` in \"{}\", or by a name with its arguments (docs/chain.md)",
@@ -185,25 +185,6 @@ fn named<'a>(settings: &'a str, name: &str) -> Option<&'a str> {
         rest.strip_prefix(name)?.strip_prefix(':')
     });
     line?.split_ascii_whitespace().next()
-}
-
-/// The file and line that set it, as far as files do.
-fn whereabouts(places: &Places, program: &str) -> String {
-    let mut files = Vec::new();
-    if let Ok(entries) = std::fs::read_dir(&places.drop_in.directory) {
-        files.extend(entries.filter_map(|entry| Some(entry.ok()?.path())));
-    }
-    files.sort();
-    files.push(places.drop_in.config.clone());
-    for file in files {
-        let text = std::fs::read_to_string(&file).unwrap_or_default();
-        let set =
-            |line: &str| drop_in::key_command(line).and_then(drop_in::program_of) == Some(program);
-        if let Some(at) = text.lines().position(set) {
-            return format!("{}:{}", file.display(), at + 1);
-        }
-    }
-    "set on sshd's command line or in another file".to_owned()
 }
 
 const FRESH: &str = "fresh";

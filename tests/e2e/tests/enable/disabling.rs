@@ -98,6 +98,14 @@ fn another_file_that_still_names_lookup_is_told_with_its_line() {
     assert_eq!(done.code(), Some(78), "{done:?}");
     assert!(done.stderr.contains("30-copy.conf:"), "{done:?}");
     assert!(!scene.drop_in().exists());
+    // Wherever sshd reads it.
+    let elsewhere = scene.keys.path().join("theirs");
+    fs::rename(&other, &elsewhere).unwrap();
+    fs::write(&other, format!("Include {}\n", elsewhere.display())).unwrap();
+    let done = scene.disable(&[]);
+    assert_eq!(done.code(), Some(78), "{done:?}");
+    let place = format!("{}:", elsewhere.display());
+    assert!(done.stderr.contains(&place), "{done:?}");
 }
 
 #[test]

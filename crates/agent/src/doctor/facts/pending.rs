@@ -1,66 +1,55 @@
 //! What `enable` wrote down about a change that nobody has confirmed yet.
 
-use std::io::ErrorKind;
 use std::path::Path;
 
-use serde::Deserialize;
-
 use crate::clock::{Clock as _, SystemClock};
-use crate::core::moment::{BootId, Moment};
+use crate::core::moment::Moment;
 use crate::doctor::checks::pending::Pending;
-use crate::doctor::facts::files::read_some;
 use crate::doctor::facts::{Seen, Unseen};
-
-/// The part of the record that tells until when.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-struct Record {
-    /// The boot in which the change was made.
-    boot: String,
-    /// Milliseconds of that boot after which it is taken back.
-    deadline_ms: Option<u64>,
-}
+use crate::enable::record::{self, Records};
 
 /// Looks for a record.
 ///
 /// # Errors
 /// When it may not be read, or is not what was written.
 pub fn gather(directory: &Path) -> Seen<Pending> {
-    let path = directory.join("pending");
-    let bytes = match read_some(&path, MAX_BYTES) {
-        Ok(bytes) => bytes,
-        Err(err) if err.kind() == ErrorKind::NotFound => return Ok(Pending::Nothing),
-        Err(err) => return Err(Unseen(format!("can't read \"{}\": {err}", path.display()))),
+    let Some(records) = Records::open(directory).map_err(Unseen::because)? else {
+        return Ok(Pending::Nothing);
     };
-    let record: Record = serde_json::from_slice(&bytes)
-        .map_err(|_| Unseen(format!("\"{}\" is not what was written", path.display())))?;
+    let Some(pending) = records.pending().map_err(Unseen::because)? else {
+        return Ok(Pending::Nothing);
+    };
     let now = SystemClock::new().map_err(Unseen::because)?.now();
-    Ok(judge(&record, &now))
+    Ok(judge(&pending, &now))
 }
 
-fn judge(record: &Record, now: &Moment) -> Pending {
-    let Some(deadline_ms) = record.deadline_ms else {
-        return Pending::Open;
-    };
-    let now_ms = u64::try_from(now.since_boot.as_millis()).unwrap_or(u64::MAX);
-    match deadline_ms.checked_sub(now_ms) {
-        Some(left_ms) if BootId::parse(&record.boot) == Some(now.boot) => {
-            Pending::Until(left_ms / 1000)
-        }
-        _ => Pending::Overdue,
+fn judge(pending: &record::Pending, now: &Moment) -> Pending {
+    match pending.left_ms(now) {
+        None => Pending::Open,
+        Some(left_ms) if left_ms > 0 && pending.is_of(now.boot) => Pending::Until(left_ms / 1000),
+        Some(_) => Pending::Overdue,
     }
 }
-
-const MAX_BYTES: u64 = 8 << 20;
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::enable::file::{Bytes, Content};
+    use crate::enable::record::Subject;
 
     fn pending(boot: &str, deadline_ms: Option<u64>, now: &Moment) -> Pending {
-        let record = Record {
+        let record = record::Pending {
+            subject: Subject {
+                sshd: "/usr/sbin/sshd".into(),
+                config: "/etc/ssh/sshd_config".into(),
+                name: "10-keyroster.conf".to_owned(),
+            },
+            before: Content::Absent,
+            previous: None,
+            written: Bytes(Vec::new()),
             boot: boot.to_owned(),
             deadline_ms,
+            in_effect_since: None,
         };
         judge(&record, now)
     }
@@ -85,6 +74,7 @@ mod tests {
     #[test]
     fn without_a_record_nothing_waits_and_a_damaged_one_is_no_verdict() {
         let dir = tempfile::tempdir().unwrap();
+        assert_eq!(gather(&dir.path().join("none")), Ok(Pending::Nothing));
         assert_eq!(gather(dir.path()), Ok(Pending::Nothing));
         std::fs::write(dir.path().join("pending"), "{").unwrap();
         assert!(gather(dir.path()).is_err());
