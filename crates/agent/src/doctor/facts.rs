@@ -7,6 +7,7 @@ pub mod agent;
 pub mod break_glass;
 pub mod files;
 pub mod kernel;
+pub mod logins;
 pub mod lookup;
 pub mod pending;
 pub mod server;

@@ -1,8 +1,10 @@
 //! The accounts that the key server grants, as this host knows them.
 
+use std::collections::BTreeMap;
+
 use crate::doctor::facts::Seen;
 use crate::doctor::facts::accounts::{AccountFacts, Entry};
-use crate::doctor::facts::sshd::SshdFacts;
+use crate::doctor::facts::sshd::{Asked, SshdFacts};
 use crate::doctor::finding::{Finding, Rule, rules};
 
 rules! {
@@ -115,9 +117,13 @@ fn said(rule: &'static Rule, names: &[&str], what: &str) -> Finding {
 
 /// Accounts that sshd's lists of users and groups keep out, as far as can be told without a client.
 fn denied<'a>(facts: &'a AccountFacts, sshd: &SshdFacts) -> Vec<&'a str> {
+    let logins = sshd.logins.iter();
+    let logins: BTreeMap<&str, &Asked> = logins
+        .rev()
+        .map(|asked| (asked.login.user.as_str(), asked))
+        .collect();
     let is_denied = |name: &str| {
-        let asked = sshd.logins.iter().find(|asked| asked.login.user == name);
-        asked.is_some_and(|asked| {
+        logins.get(name).is_some_and(|asked| {
             let listed = |keyword: &str| {
                 asked
                     .effective

@@ -10,8 +10,8 @@ rules! {
     SSHD_AWAY = Warning "sshd-away": "no sshd listens with this configuration",
         "nobody can log in; what `-o` on its command line sets can't be seen either",
         "systemctl start ssh, or name the configuration with --sshd-config";
-    LOGINS_MANY = Note "logins-many": "there are more granted accounts than sshd was asked about",
-        "what is said about sshd is about root, the first accounts, and those that `Match` blocks name",
+    LOGINS_MANY = Note "logins-many": "sshd was asked neither about some granted accounts nor about their like",
+        "what is said about sshd is about the others: there are more than 200 combinations of `Match` blocks, or the name services don't tell groups",
         "sshd -T -C user=NAME,host=HOST,addr=ADDRESS for one that matters";
     SSHD_OLD = Warning "sshd-old": "OpenSSH is older than 8.4",
         "keyroster is tried with 8.4 and later: the time zone of ends, the order of sources and the padding of answers differ before",

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use keyroster_sshd::tree::{Login, Tree};
 use keyroster_sshd::{Effective, Version};
 
-use crate::doctor::facts::sshd::{Asked, SOMEWHERE, SshdFacts, Why};
+use crate::doctor::facts::logins::SOMEWHERE;
+use crate::doctor::facts::sshd::{Asked, SshdFacts, Why};
 use crate::doctor::finding::{Finding, Outcome};
 
 /// Our key command.

@@ -108,6 +108,47 @@ pub fn members_of(group: &str) -> Vec<String> {
         .unwrap_or_default()
 }
 
+/// The names of the groups of each account, the primary one first; accounts that do not exist are left out.
+///
+/// # Errors
+/// When the name services don't answer.
+pub fn groups_of(names: &[&str]) -> Seen<BTreeMap<String, Vec<String>>> {
+    let mut found = BTreeMap::new();
+    for some in names.chunks(NAMES_AT_ONCE) {
+        let there = entries("passwd", some)?;
+        let there: Vec<&str> = there.keys().map(String::as_str).collect();
+        let lists = match there.is_empty() {
+            true => Vec::new(),
+            false => group_lists(&there)?,
+        };
+        found.extend(there.into_iter().map(str::to_owned).zip(lists));
+    }
+    Ok(found)
+}
+
+/// One list for each of these accounts, which all exist.
+fn group_lists(names: &[&str]) -> Seen<Vec<Vec<String>>> {
+    let mut command = Command::new("id");
+    command.args(["-Gn", "--"]).args(names);
+    let done = finish(&mut command, super::system::TOOL_LIMIT).map_err(Unseen::because)?;
+    let lists: Vec<Vec<String>> = done.stdout.lines().map(words).collect();
+    if lists.len() == names.len() {
+        return Ok(lists);
+    }
+    // Not every id(1) takes several names.
+    match names {
+        [_] => Err(Unseen(format!("id: {}", done.said()))),
+        _ => names
+            .iter()
+            .map(|name| Ok(group_lists(&[name])?.pop().unwrap_or_default()))
+            .collect(),
+    }
+}
+
+fn words(line: &str) -> Vec<String> {
+    line.split_ascii_whitespace().map(str::to_owned).collect()
+}
+
 fn listed(fields: &[String]) -> Vec<String> {
     let members = fields.get(3).map(String::as_str).unwrap_or_default();
     let members = members.split(',').filter(|name| !name.is_empty());
@@ -169,8 +210,28 @@ pub const ROOT_EQUAL: [&str; 16] = [
     "kvm",
 ];
 
-/// Accounts that are looked up.
-const MAX_ACCOUNTS: usize = 5_000;
+/// Accounts that are looked up: some hundred at once.
+pub const MAX_ACCOUNTS: usize = 20_000;
 const NAMES_AT_ONCE: usize = 250;
 /// getent(1): one or more of the keys were not found.
 const NOT_ALL_FOUND: i32 = 2;
+
+#[cfg(test)]
+mod tests {
+    use keyroster_testkit::Account;
+
+    use super::*;
+
+    #[test]
+    fn groups_of_many_accounts_are_found_at_once_and_of_those_that_exist() {
+        let account = Account::login("keyroster-t1").unwrap();
+        let many: Vec<String> = (0..600).map(|n| format!("keyroster-none-{n}")).collect();
+        let mut names: Vec<&str> = many.iter().map(String::as_str).collect();
+        names.insert(300, "root");
+        names.push(&account.name);
+        let found = groups_of(&names).unwrap();
+        assert_eq!(found.len(), 2, "{found:?}");
+        assert_eq!(found["root"].first().unwrap(), "root");
+        assert_eq!(found[&account.name].join(" "), account.name);
+    }
+}
