@@ -55,26 +55,27 @@ pub enum Tool {
 }
 
 impl Tool {
-    fn package(self) -> &'static str {
+    fn packages(self) -> &'static [&'static str] {
         match self {
-            Self::Ssh => "openssh-client",
-            Self::Sshd => "openssh-server",
-            Self::SshTests => "openssh-tests",
-            Self::Postgres => "postgresql",
-            Self::Systemd => "systemd",
-            Self::Shellcheck => "shellcheck",
-            Self::Valgrind => "valgrind",
-            Self::Cc => "gcc",
-            Self::Ansible => "ansible-core",
-            Self::CloudInit => "cloud-init",
-            Self::Haproxy => "haproxy",
-            Self::Binutils => "binutils",
-            Self::Man => "man-db",
-            Self::Rpm => "rpm",
-            Self::Debootstrap => "debootstrap",
-            Self::Lintian => "lintian",
-            Self::Rpmlint => "rpmlint",
-            Self::Nspawn => "systemd-container",
+            Self::Ssh => &["openssh-client"],
+            Self::Sshd => &["openssh-server"],
+            Self::SshTests => &["openssh-tests"],
+            Self::Postgres => &["postgresql"],
+            Self::Systemd => &["systemd"],
+            Self::Shellcheck => &["shellcheck"],
+            Self::Valgrind => &["valgrind"],
+            // gcc only recommends what it links programs with.
+            Self::Cc => &["gcc", "libc6-dev"],
+            Self::Ansible => &["ansible-core"],
+            Self::CloudInit => &["cloud-init"],
+            Self::Haproxy => &["haproxy"],
+            Self::Binutils => &["binutils"],
+            Self::Man => &["man-db"],
+            Self::Rpm => &["rpm"],
+            Self::Debootstrap => &["debootstrap"],
+            Self::Lintian => &["lintian"],
+            Self::Rpmlint => &["rpmlint"],
+            Self::Nspawn => &["systemd-container"],
         }
     }
 
@@ -87,7 +88,7 @@ impl Tool {
             Self::Systemd => in_path("systemd-analyze") && in_path("systemd-sysusers"),
             Self::Shellcheck => in_path("shellcheck"),
             Self::Valgrind => in_path("valgrind"),
-            Self::Cc => in_path("cc"),
+            Self::Cc => in_path("cc") && Path::new("/usr/include/stdio.h").exists(),
             Self::Ansible => in_path("ansible-playbook"),
             Self::CloudInit => in_path("cloud-init"),
             Self::Haproxy => Path::new("/usr/sbin/haproxy").exists(),
@@ -107,7 +108,7 @@ pub fn packages(tools: &[Tool]) -> Result {
     let missing: Vec<&str> = tools
         .iter()
         .filter(|tool| !tool.is_there())
-        .map(|tool| tool.package())
+        .flat_map(|tool| tool.packages().iter().copied())
         .collect();
     if missing.is_empty() {
         return Ok(());
