@@ -30,32 +30,9 @@ in
       principals:      agent
     '';
 
-    systemd.services.keyroster-agent = {
-      description = "keyroster host agent";
-      wantedBy = [ "multi-user.target" ];
-      before = [ "sshd.service" ];
-      unitConfig.ConditionPathExists = "/var/lib/keyroster-agent/credential";
-      serviceConfig = {
-        Type = "notify";
-        ExecStart = "${package}/bin/keyroster-agent run";
-        User = "keyroster-agent";
-        Group = "keyroster-agent";
-        Restart = "always";
-        RestartSec = "1s";
-        RuntimeDirectory = "keyroster";
-        RuntimeDirectoryMode = "0755";
-        StateDirectory = "keyroster-agent";
-        StateDirectoryMode = "0700";
-        UMask = "0077";
-        CapabilityBoundingSet = "";
-        NoNewPrivileges = true;
-        ProtectSystem = "strict";
-        ProtectHome = true;
-        PrivateTmp = true;
-        MemoryDenyWriteExecute = true;
-        SystemCallArchitectures = "native";
-      };
-    };
+    # The unit is the one that every distribution has; of a unit that a package brings, NixOS passes [Install] over.
+    systemd.packages = [ package ];
+    systemd.services.keyroster-agent.wantedBy = [ "multi-user.target" ];
 
     # The store is writable by a group, which sshd refuses in a key command's path: a copy that is root's alone.
     system.activationScripts.keyroster-lookup = lib.stringAfter [ "specialfs" ] ''

@@ -21,6 +21,8 @@ rustPlatform.buildRustPackage {
     $out/bin/keyroster-manual manual
     rm $out/bin/keyroster-manual
     installManPage manual/man/* packaging/man/*
+    install -Dm644 -t $out/lib/systemd/system packaging/systemd/keyroster-agent.service
+    substituteInPlace $out/lib/systemd/system/keyroster-agent.service --replace-fail /usr/lib/keyroster/ $out/bin/
     for program in keyroster keyroster-agent keyroster-server; do
       installShellCompletion --cmd $program \
         --bash manual/completions/bash/$program \

@@ -52,6 +52,10 @@ pub enum Tool {
     Rpmlint,
     /// Boots roots.
     Nspawn,
+    /// Makes Arch's packages.
+    Makepkg,
+    /// Evaluates Nix's expressions.
+    Nix,
 }
 
 impl Tool {
@@ -76,6 +80,8 @@ impl Tool {
             Self::Lintian => &["lintian"],
             Self::Rpmlint => &["rpmlint"],
             Self::Nspawn => &["systemd-container"],
+            Self::Makepkg => &["makepkg"],
+            Self::Nix => &["nix-bin"],
         }
     }
 
@@ -99,6 +105,8 @@ impl Tool {
             Self::Lintian => in_path("lintian"),
             Self::Rpmlint => in_path("rpmlint"),
             Self::Nspawn => in_path("systemd-nspawn"),
+            Self::Makepkg => in_path("makepkg"),
+            Self::Nix => in_path("nix-instantiate"),
         }
     }
 }

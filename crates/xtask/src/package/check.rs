@@ -21,6 +21,8 @@ pub fn all(workspace: &Workspace) -> Result {
         Tool::Lintian,
         Tool::Rpmlint,
         Tool::Man,
+        Tool::Makepkg,
+        Tool::Nix,
     ])?;
     let first = made(workspace, FIRST)?;
     let second = made(workspace, "second")?;
@@ -47,7 +49,7 @@ pub fn all(workspace: &Workspace) -> Result {
     check_rpm_scripts(workspace)?;
     check_sums(&out(workspace, FIRST))?;
     units::verify(workspace)?;
-    recipes::check(workspace)
+    recipes::check(workspace, &ending(&first, "deb"))
 }
 
 fn made(workspace: &Workspace, name: &str) -> Result<Vec<PathBuf>> {

@@ -82,10 +82,10 @@ fn programs(name: Name) -> &'static [(&'static str, &'static str)] {
 }
 
 /// The package's path, its role, and the path in the tree.
-pub type File = (&'static str, Role, &'static str);
+type File = (&'static str, Role, &'static str);
 
 /// The files that are taken from the tree as they are.
-pub fn files(name: Name) -> &'static [File] {
+fn files(name: Name) -> &'static [File] {
     match name {
         Name::Host => HOST,
         Name::Server => SERVER,

@@ -21,13 +21,18 @@ pub fn build(workspace: &Workspace) -> Result {
     )
 }
 
-/// Runs it, and puts the pages written by hand beside its own.
-pub fn write(workspace: &Workspace, dir: &Path) -> Result {
+/// Runs it.
+pub fn generate(workspace: &Workspace, dir: &Path) -> Result {
     let writer = workspace
         .target
         .join(Profile::Debug.dir())
         .join("keyroster-manual");
-    shell::run(Command::new(writer).arg(dir))?;
+    shell::run(Command::new(writer).arg(dir))
+}
+
+/// Runs it, and puts the pages written by hand beside its own.
+pub fn write(workspace: &Workspace, dir: &Path) -> Result {
+    generate(workspace, dir)?;
     let by_hand = workspace.root.join("packaging/man");
     for path in files(&by_hand)? {
         let to = dir.join("man").join(file_name(&path));
