@@ -30,6 +30,7 @@ mod scripts;
 mod tarball;
 mod tree;
 pub mod trial;
+pub mod twice;
 mod units;
 
 pub use facts::Facts;
@@ -104,12 +105,17 @@ impl Format {
 /// Builds the programs and makes the packages; says where they are.
 pub fn run(options: &Options) -> Result {
     let workspace = Workspace::find()?;
+    build_and_make(&workspace, options).map(drop)
+}
+
+fn build_and_make(workspace: &Workspace, options: &Options) -> Result<Vec<PathBuf>> {
     install::packages(&[Tool::Binutils, Tool::Rpm])?;
-    build(&workspace, options)?;
-    for made in make(&workspace, options)? {
-        println!("{}", made.display());
+    build(workspace, options)?;
+    let made = make(workspace, options)?;
+    for path in &made {
+        println!("{}", path.display());
     }
-    Ok(())
+    Ok(made)
 }
 
 /// Builds the programs and what writes their pages, unless that was done.

@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use keyroster_testkit::{Failure, Result};
 
 use crate::package::trial::{self, Trial};
+use crate::package::twice;
 use crate::workspace::Profile;
 use crate::{
     advisories, bench, build, chaos, demo, fault_matrix, model, openapi, package, test, unpacked,
@@ -43,6 +44,8 @@ pub enum Verb {
     Model,
     /// Make what package managers install.
     Package(package::Options),
+    /// Make it twice, from two checkouts, and compare.
+    PackageTwice(package::Options),
     /// Try in real roots what package managers install.
     TryPackages(package::Options, Trial),
     /// Write docs/openapi.json anew.
@@ -77,6 +80,7 @@ impl Verb {
             }),
             "model" => Self::Model,
             "package" if flags.take("--test") => flags.trial()?,
+            "package" if flags.take("--twice") => Self::PackageTwice(flags.package()?),
             "package" => Self::Package(flags.package()?),
             "unpack" => Self::Unpack,
             "openapi" => Self::Openapi,
@@ -102,6 +106,7 @@ impl Verb {
             Self::Chaos(options) => chaos::run(&options),
             Self::Model => model::run(),
             Self::Package(options) => package::run(&options),
+            Self::PackageTwice(options) => twice::run(&options),
             Self::TryPackages(options, trial) => trial::run(&options, &trial),
             Self::Unpack => unpacked::run(),
             Self::Openapi => openapi::run(),
@@ -215,6 +220,7 @@ cargo xtask chaos [--kills N]            kill key servers, PostgreSQL and host a
 cargo xtask model                        check the fail rules in every state of two hosts, 3 revisions, 2 epochs (minutes)
 cargo xtask package [--profile release|dev] [--out DIR] [--only NAME,...] [--format deb,...]
                     [--revision N] [--built]  make packages and checksums of them
+cargo xtask package --twice              make release packages, make them again from a second checkout, and compare every byte
 cargo xtask package --test [--only SYSTEM,...] [--keep] [--profile release|dev] [--built]
                                          try them in roots of Debian and write docs/install-matrix.md
 cargo xtask unpack                       unpack the packages that tests lay over the machine's root
@@ -254,6 +260,20 @@ mod tests {
         assert_eq!(trial.systems, ["debian-12", "rpm"]);
         assert_eq!(options.only, []);
         assert!(parse("package --only debian-12").is_err());
+    }
+
+    #[test]
+    fn packages_are_release_packages_unless_told_otherwise() {
+        let Verb::PackageTwice(twice) = parse("package --twice").unwrap() else {
+            panic!("not twice");
+        };
+        let Verb::TryPackages(tried, _) = parse("package --test").unwrap() else {
+            panic!("no trial");
+        };
+        assert_eq!(
+            (twice.profile, tried.profile),
+            (Profile::Release, Profile::Release)
+        );
     }
 
     #[test]

@@ -61,10 +61,11 @@ impl Workspace {
         })
     }
 
-    /// cargo, run in the project's root.
+    /// cargo, run in the project's root, for this target directory.
     pub fn cargo(&self) -> Command {
         let mut command = cargo();
         command.current_dir(&self.root);
+        command.env("CARGO_TARGET_DIR", &self.target);
         command
     }
 
