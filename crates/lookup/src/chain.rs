@@ -205,6 +205,11 @@ impl Chain {
     pub(crate) fn steps(&self) -> &[Step] {
         &self.0
     }
+
+    /// How many there are.
+    pub(crate) fn count(&self) -> u32 {
+        u32::try_from(self.0.len()).unwrap_or(u32::MAX)
+    }
 }
 
 /// Why a text is not a chain.

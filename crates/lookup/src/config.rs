@@ -14,6 +14,9 @@
 //!
 //! # another provider that wants more than the account, asked as `command:opkssh` (see `provider`)
 //! command.opkssh:  /usr/local/bin/opkssh verify %u %k %t
+//! # and what it may take (see `limits`)
+//! command.opkssh.deadline:   1500ms
+//! command.opkssh.max-output: 64KiB
 //! ```
 //!
 //! One setting a line, each once, `#` begins a comment anywhere. An unknown setting is refused: a misspelt
@@ -26,23 +29,24 @@
 //! `agent_own_uid: allow` is for hosts whose key command runs as the host agent's own user, as a host without the daemon does: without it,
 //! a socket that a process of the lookup's own uid listens on is not believed, since any program that sshd runs as that user could.
 
-use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use crate::chain::{Chain, ChainError, Source};
-use crate::provider::{Provider, ProviderError};
+use crate::chain::{Chain, Source};
+use crate::fault::{ConfigError, Fault};
+use crate::limits::{self, Limit, Setting};
+use crate::provider::Provider;
 
 /// The configuration file, unless `--config` names another.
 pub(crate) const DEFAULT_PATH: &str = "/etc/keyroster/lookup.conf";
 
 /// Longest configuration file, in bytes.
-const FILE_MAX: u64 = 16 * 1024;
+pub(crate) const FILE_MAX: u64 = 16 * 1024;
 
 /// Longest path of a socket, in bytes: what fits into `sockaddr_un` with its zero.
-const SOCKET_PATH_MAX: usize = 107;
+pub(crate) const SOCKET_PATH_MAX: usize = 107;
 
 /// The settings.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -130,6 +134,7 @@ impl Config {
     pub(crate) fn parse(text: &str) -> Result<Self, ConfigError> {
         let mut config = Self::default();
         let mut seen: Vec<&str> = Vec::new();
+        let mut limits: Vec<Setting<'_>> = Vec::new();
         for (number, line) in (1..).zip(text.lines()) {
             let line = line
                 .split_once('#')
@@ -145,8 +150,16 @@ impl Config {
                 return Err(at(Fault::Twice));
             }
             seen.push(name);
-            config.set(name, value).map_err(at)?;
+            match limits::named(name) {
+                None => config.set(name, value).map_err(at)?,
+                Some((name, key)) => limits.push(Setting {
+                    name,
+                    number,
+                    limit: Limit::parse(name, key, value).map_err(|err| at(Fault::Limit(err)))?,
+                }),
+            }
         }
+        config.limit(&limits)?;
         config.check_names()?;
         Ok(config)
     }
@@ -154,6 +167,21 @@ impl Config {
     /// The provider of this name.
     pub(crate) fn provider(&self, name: &str) -> Option<&Provider> {
         self.providers.iter().find(|provider| provider.name == name)
+    }
+
+    /// A limit may stand above the line of the source that it is for.
+    fn limit(&mut self, settings: &[Setting<'_>]) -> Result<(), ConfigError> {
+        for setting in settings {
+            let mut providers = self.providers.iter_mut();
+            let provider = providers.find(|provider| provider.name == setting.name);
+            let provider = provider.ok_or_else(|| ConfigError::NobodysLimit {
+                number: setting.number,
+                name: setting.name.to_owned(),
+                key: setting.limit.key(),
+            })?;
+            provider.limits.set(setting.limit);
+        }
+        Ok(())
     }
 
     /// A chain may stand above the settings that it names.
@@ -217,71 +245,12 @@ fn socket(value: &str) -> Result<PathBuf, Fault> {
 /// The mode bits that let group or others write.
 pub(crate) const WRITABLE_BY_OTHERS: u32 = 0o022;
 
-/// Why the configuration is refused.
-#[derive(Debug)]
-pub(crate) enum ConfigError {
-    Io(io::Error),
-    NotAFile,
-    NotRoots,
-    Writable,
-    TooLong,
-    NotUtf8,
-    NoProvider(String),
-    Line { number: u32, fault: Fault },
-}
-
-/// What is wrong with a line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Fault {
-    NoColon,
-    Twice,
-    Unknown,
-    Path,
-    LongSocket,
-    Word,
-    Chain(ChainError),
-    Provider(ProviderError),
-}
-
-impl fmt::Display for ConfigError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Io(err) => write!(f, "it could not be read: {err}"),
-            Self::NotAFile => f.write_str("it is not a regular file"),
-            Self::NotRoots => f.write_str("it is not owned by root"),
-            Self::Writable => f.write_str("group or others can write it"),
-            Self::TooLong => write!(f, "it is longer than {FILE_MAX} bytes"),
-            Self::NotUtf8 => f.write_str("it is not UTF-8"),
-            Self::NoProvider(name) => write!(
-                f,
-                "a chain names `command:{name}`, and there is no `command.{name}:`"
-            ),
-            Self::Line { number, fault } => write!(f, "line {number}: {fault}"),
-        }
-    }
-}
-
-impl fmt::Display for Fault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NoColon => f.write_str("it is not of the form `name: value`"),
-            Self::Twice => f.write_str("the setting stands there twice"),
-            Self::Unknown => f.write_str("there is no such setting"),
-            Self::Path => f.write_str("the path is not absolute"),
-            Self::LongSocket => write!(
-                f,
-                "the path of a socket is longer than {SOCKET_PATH_MAX} bytes"
-            ),
-            Self::Word => f.write_str("the value is neither `allow` nor `refuse`"),
-            Self::Chain(err) => err.fmt(f),
-            Self::Provider(err) => err.fmt(f),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::chain::ChainError;
+    use crate::limits::{LimitError, Limits};
+    use crate::provider::ProviderError;
 
     fn fault(text: &str) -> (u32, Fault) {
         match Config::parse(text) {
@@ -378,5 +347,37 @@ mod tests {
             fault(&format!("log_socket: {longest}a")),
             (1, Fault::LongSocket)
         );
+    }
+    #[test]
+    fn a_limit_is_its_source_s_alone_and_stands_above_or_below_its_line() {
+        let text = "command.a.deadline: 1500ms\ncommand.a: /a\ncommand.b: /b\ncommand.a.max-output: 64KiB # small";
+        let config = Config::parse(text).unwrap();
+        let limits = |name| config.provider(name).unwrap().limits;
+        let within = std::time::Duration::from_millis(1_500);
+        let output = 64 * 1024;
+        assert_eq!(limits("a"), Limits { within, output });
+        assert_eq!(limits("b"), Limits::DEFAULT);
+    }
+
+    #[test]
+    fn a_limit_that_is_nobodys_or_cannot_be_kept_is_refused_with_its_line_and_its_name() {
+        let said = |text: &str| Config::parse(text).unwrap_err().to_string();
+        let nobodys = said("command.a: /a\ncommand.b.deadline: 1s");
+        assert_eq!(
+            nobodys,
+            "line 2: `command.b.deadline` is for a source that has no `command.b:`"
+        );
+        let late = said("command.a: /a\ncommand.a.deadline: 3s");
+        assert!(late.starts_with("line 2: `deadline` is not"), "{late}");
+        for (line, err) in [
+            ("command.a.deadline: 1500", LimitError::Deadline),
+            ("command.a.max-output: 2MiB", LimitError::MaxOutput),
+            ("command.a.user: root", LimitError::Key),
+            ("command./a.deadline: 1s", LimitError::Name),
+        ] {
+            assert_eq!(fault(line), (1, Fault::Limit(err)));
+        }
+        let twice = "command.a.deadline: 1s\n";
+        assert_eq!(fault(&twice.repeat(2)), (2, Fault::Twice));
     }
 }

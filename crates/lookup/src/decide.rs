@@ -54,17 +54,18 @@ impl Answer {
     }
 }
 
-/// Asks the sources of `chain` in order and combines what they say.
+/// Asks the sources of `chain` in order and combines what they say. `ask` is told how many stand behind a source.
 pub(crate) fn decide<'a>(
     chain: &'a Chain,
-    mut ask: impl FnMut(&Source) -> Outcome,
+    mut ask: impl FnMut(&Source, u32) -> Outcome,
 ) -> Decision<'a> {
     let mut search = Search::default();
-    for Step { source, actions } in chain.steps() {
+    let behind = (0..chain.count()).rev();
+    for (Step { source, actions }, behind) in chain.steps().iter().zip(behind) {
         let outcome = if source.is_key_server() && search.key_server_said_no() {
             Outcome::bare(Finding::None, Why::AlreadyRefused)
         } else {
-            ask(source)
+            ask(source, behind)
         };
         search.trail.push((source, outcome.finding.word()));
         let Outcome { finding, evidence } = outcome;
@@ -174,7 +175,7 @@ mod tests {
         let chain = Chain::parse(chain).unwrap();
         let mut script = script.iter();
         let mut asked = 0;
-        let decision = decide(&chain, |source| {
+        let decision = decide(&chain, |source, _| {
             asked += 1;
             let finding = script
                 .next()
@@ -283,7 +284,7 @@ mod tests {
     #[test]
     fn the_trail_names_every_source_that_was_passed() {
         let chain = Chain::parse("agent direct command:/x").unwrap();
-        let decision = decide(&chain, |_| Outcome::bare(Finding::None, Why::Provider));
+        let decision = decide(&chain, |_, _| Outcome::bare(Finding::None, Why::Provider));
         let trail: Vec<_> = decision
             .trail
             .iter()
@@ -292,5 +293,19 @@ mod tests {
         assert_eq!(trail, ["agent:none", "direct:none", "command:/x:none"]);
         assert_eq!(decision.decider, Some(&Source::Agent));
         assert_eq!(decision.evidence.why, Why::Provider);
+    }
+    #[test]
+    fn each_source_is_asked_with_the_number_of_those_behind_it() {
+        let chain = Chain::parse("agent direct command:/x command:/y").unwrap();
+        let mut asked = Vec::new();
+        let _decision = decide(&chain, |source, behind| {
+            asked.push((source.to_string(), behind));
+            Outcome::bare(Finding::None, Why::Provider)
+        });
+        let expected = [("agent", 3), ("command:/x", 1), ("command:/y", 0)];
+        assert_eq!(
+            asked,
+            expected.map(|(name, behind)| (name.to_owned(), behind))
+        );
     }
 }

@@ -28,6 +28,8 @@ mod config;
 mod deadline;
 mod decide;
 mod exit;
+mod fault;
+mod limits;
 mod log;
 mod outcome;
 mod output;
@@ -120,7 +122,7 @@ fn answer(asked: &Asked, start: Instant) -> u8 {
         expected: &expected,
         deadline: Deadline::for_answer(start),
     };
-    let decision = decide::decide(chain, |source| asker.ask(source));
+    let decision = decide::decide(chain, |source, behind| asker.ask(source, behind));
     conclude(&decision, &report, &config.log_socket)
 }
 

@@ -14,6 +14,8 @@ use std::path::PathBuf;
 
 use keyroster_wire::Question;
 
+use crate::limits::Limits;
+
 /// Longest name of a provider, in bytes.
 const NAME_MAX: usize = 32;
 
@@ -27,6 +29,8 @@ pub(crate) struct Provider {
     pub(crate) name: String,
     /// The program.
     pub(crate) program: PathBuf,
+    /// What it may take.
+    pub(crate) limits: Limits,
     arguments: Vec<Vec<Piece>>,
 }
 
@@ -59,6 +63,7 @@ impl Provider {
         Ok(Self {
             name: name.to_owned(),
             program,
+            limits: Limits::DEFAULT,
             arguments,
         })
     }

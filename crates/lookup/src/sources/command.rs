@@ -21,9 +21,6 @@ use crate::check::{self, Expected};
 use crate::deadline::Deadline;
 use crate::outcome::{Evidence, Finding, Outcome, Why};
 
-/// Longest output of a provider's command, in bytes: some 1,500 RSA keys.
-const OUTPUT_MAX: usize = 1024 * 1024;
-
 /// What is run.
 pub(super) struct Asked<'a> {
     /// The provider's program.
@@ -32,6 +29,8 @@ pub(super) struct Asked<'a> {
     pub(super) account: &'a str,
     /// Its arguments.
     pub(super) arguments: &'a [String],
+    /// The most that it may print, in bytes.
+    pub(super) output_max: usize,
 }
 
 /// Runs the program and keeps the lines that are expected.
@@ -40,7 +39,7 @@ pub(super) fn ask(asked: &Asked<'_>, expected: &Expected, deadline: Deadline) ->
         return Outcome::bare(Finding::None, Why::AccountUnfit);
     }
     let comment = Comment::sanitise(asked.program.as_os_str().as_encoded_bytes());
-    let mut output = Output::new(expected, &comment);
+    let mut output = Output::new(asked.output_max, expected, &comment);
     let arguments: Vec<&str> = asked.arguments.iter().map(String::as_str).collect();
     let ran = child::run(asked.program, &arguments, None, deadline, |piece| {
         output.take(piece)
@@ -61,6 +60,8 @@ fn is_fit(account: &str) -> bool {
 
 /// A provider's output as it comes in.
 struct Output<'a> {
+    /// How much of it is read, in bytes.
+    most: usize,
     expected: &'a Expected,
     /// What stands in the place of the lines' own comments: where they come from.
     comment: &'a Comment,
@@ -74,8 +75,9 @@ struct Output<'a> {
 }
 
 impl<'a> Output<'a> {
-    const fn new(expected: &'a Expected, comment: &'a Comment) -> Self {
+    const fn new(most: usize, expected: &'a Expected, comment: &'a Comment) -> Self {
         Self {
+            most,
             expected,
             comment,
             line: Vec::new(),
@@ -88,7 +90,7 @@ impl<'a> Output<'a> {
 
     fn take(&mut self, piece: &[u8]) -> Result<(), Why> {
         self.total += piece.len();
-        if self.total > OUTPUT_MAX {
+        if self.total > self.most {
             return Err(Why::TooMuchOutput);
         }
         for part in piece.split_inclusive(|byte| *byte == b'\n') {

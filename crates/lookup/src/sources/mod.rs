@@ -6,6 +6,7 @@ mod command;
 mod direct;
 
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use keyroster_wire::{Answer, Question, Reason, Request, Response};
 
@@ -13,7 +14,8 @@ use crate::asked::Verb;
 use crate::chain::Source;
 use crate::check::{self, Expected};
 use crate::config::Config;
-use crate::deadline::{AGENT_WITHIN, COMMAND_WITHIN, DIRECT_WITHIN, Deadline};
+use crate::deadline::{AGENT_WITHIN, DIRECT_WITHIN, Deadline};
+use crate::limits::Limits;
 use crate::outcome::{Evidence, Finding, Outcome, Why};
 
 /// Asks sources one question.
@@ -31,35 +33,47 @@ pub(crate) struct Asker<'a> {
 }
 
 impl Asker<'_> {
-    /// Asks `source`.
-    pub(crate) fn ask(&self, source: &Source) -> Outcome {
+    /// Asks `source`, behind which stand so many others.
+    pub(crate) fn ask(&self, source: &Source, behind: u32) -> Outcome {
         if self.deadline.has_passed() {
             return Outcome::bare(Finding::TryAgain, Why::NoTime);
         }
+        let by = |within| self.deadline.for_source(Instant::now(), within, behind);
         match source {
-            Source::Agent => self.key_server(|request| {
-                agent::exchange(self.config, request, self.deadline.at_most(AGENT_WITHIN))
-            }),
-            Source::Direct => self.key_server(|request| {
-                direct::exchange(self.config, request, self.deadline.at_most(DIRECT_WITHIN))
-            }),
-            Source::Command(program) => self.command(program, &[self.question.account.to_owned()]),
+            Source::Agent => {
+                self.key_server(|request| agent::exchange(self.config, request, by(AGENT_WITHIN)))
+            }
+            Source::Direct => {
+                self.key_server(|request| direct::exchange(self.config, request, by(DIRECT_WITHIN)))
+            }
+            Source::Command(program) => {
+                let arguments = [self.question.account.to_owned()];
+                self.command(program, &arguments, Limits::DEFAULT, by)
+            }
             Source::Named(name) => match self.config.provider(name) {
                 Some(provider) => {
-                    self.command(&provider.program, &provider.arguments(&self.question))
+                    let arguments = provider.arguments(&self.question);
+                    self.command(&provider.program, &arguments, provider.limits, by)
                 }
                 None => Outcome::bare(Finding::Unavailable, Why::NotStarted),
             },
         }
     }
 
-    fn command(&self, program: &Path, arguments: &[String]) -> Outcome {
+    fn command(
+        &self,
+        program: &Path,
+        arguments: &[String],
+        limits: Limits,
+        by: impl FnOnce(Duration) -> Deadline,
+    ) -> Outcome {
         let asked = command::Asked {
             program,
             account: self.question.account,
             arguments,
+            output_max: limits.output,
         };
-        command::ask(&asked, self.expected, self.deadline.at_most(COMMAND_WITHIN))
+        command::ask(&asked, self.expected, by(limits.within))
     }
 
     fn key_server(&self, exchange: impl FnOnce(&[u8]) -> Result<Vec<u8>, Why>) -> Outcome {

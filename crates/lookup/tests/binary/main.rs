@@ -18,6 +18,7 @@ mod configuration;
 mod direct;
 mod hostile;
 mod keys;
+mod limits;
 mod logging;
 mod peers;
 mod principals;

@@ -39,7 +39,8 @@ const HARM: [(&str, &str); 14] = [
     ),
 ];
 
-fn provider(dir: &RootDir, name: &str, script: &str, key: &SshKey) -> String {
+/// Puts a provider into its place, or another into the place of one.
+pub fn provider(dir: &RootDir, name: &str, script: &str, key: &SshKey) -> String {
     let line = key.public_line();
     let text = format!("#!/bin/sh\nLINE='{line}'\n{script}\n");
     // Another file in its place: one that is being executed cannot be written.

@@ -7,6 +7,7 @@
 
 mod documented;
 mod harm;
+mod limits;
 mod scene;
 mod sssd;
 mod userdb;
