@@ -38,6 +38,8 @@ pub enum Tool {
     CloudInit,
     /// Stands before several key servers.
     Haproxy,
+    /// Gives a test's own network its addresses.
+    Ip,
     /// Reads and strips programs.
     Binutils,
     /// Renders manual pages.
@@ -73,6 +75,7 @@ impl Tool {
             Self::Ansible => &["ansible-core"],
             Self::CloudInit => &["cloud-init"],
             Self::Haproxy => &["haproxy"],
+            Self::Ip => &["iproute2"],
             Self::Binutils => &["binutils"],
             Self::Man => &["man-db"],
             Self::Rpm => &["rpm"],
@@ -98,6 +101,7 @@ impl Tool {
             Self::Ansible => in_path("ansible-playbook"),
             Self::CloudInit => in_path("cloud-init"),
             Self::Haproxy => Path::new("/usr/sbin/haproxy").exists(),
+            Self::Ip => in_path("ip"),
             Self::Binutils => in_path("strip") && in_path("objdump"),
             Self::Man => in_path("man"),
             Self::Rpm => in_path("rpmbuild"),

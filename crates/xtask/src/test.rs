@@ -67,6 +67,7 @@ fn tools(workspace: &Workspace) -> Result {
         Tool::Ansible,
         Tool::CloudInit,
         Tool::Haproxy,
+        Tool::Ip,
         Tool::Cc,
     ];
     install::packages(&tools)?;

@@ -115,8 +115,10 @@ fn entries(dir: &Path) -> Result<Vec<PathBuf>> {
         .map_err(|error| Failure::io("read", dir, &error))
 }
 
-/// Directory services, and what makes and asks security policies.
-const PACKAGES: [&str; 15] = [
+/// Other providers of keys, directory services, and what makes and asks security policies.
+const PACKAGES: [&str; 17] = [
+    "google-compute-engine-oslogin",
+    "socat",
     "sssd-ldap",
     "libnss-sss",
     "slapd",

@@ -5,9 +5,12 @@
     reason = "a fixture that fails says why by panicking"
 )]
 
+mod by_socket;
 mod documented;
 mod harm;
 mod limits;
+mod metadata;
+mod os_login;
 mod scene;
 mod sssd;
 mod userdb;
