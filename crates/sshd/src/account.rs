@@ -91,8 +91,12 @@ pub fn group_exists(name: &str) -> Result<bool, SshdError> {
 }
 
 fn getent(database: &str, key: &str) -> Result<Option<String>, SshdError> {
+    // Not behind `--`, which the getent of musl takes for a key.
+    if key.starts_with('-') {
+        return Ok(None);
+    }
     let mut command = Command::new("getent");
-    command.args([database, "--", key]);
+    command.args([database, key]);
     let done = finish(&mut command, TOOL_LIMIT)?;
     match done.status.code() {
         Some(0) => Ok(done.stdout.lines().next().map(str::to_owned)),

@@ -35,12 +35,13 @@ impl Connection {
         })
     }
 
-    /// An account that connects from the host itself.
+    /// An account that connects from the host itself, to the usual port. Where a `Match` block asks for the address or port that somebody
+    /// connects to, sshd answers no question that does not say.
     ///
     /// # Errors
     /// When the name has a character that would end it on sshd's command line.
     pub fn local(user: &str) -> Result<Self, SshdError> {
-        Self::new(user, "localhost", "127.0.0.1")
+        Self::new(user, "localhost", LOOPBACK)?.to(LOOPBACK, PORT)
     }
 
     /// The same to this address and port of the host.
@@ -66,6 +67,10 @@ impl Connection {
         text
     }
 }
+
+const LOOPBACK: &str = "127.0.0.1";
+/// `Port` when nothing sets it: sshd_config(5).
+const PORT: u16 = 22;
 
 fn value(what: &'static str, text: &str) -> Result<String, SshdError> {
     let plain = |c: char| !c.is_control() && !c.is_whitespace() && c != ',';
@@ -181,6 +186,14 @@ mod tests {
         let config = running.dir().join("sshd_config");
         let sshd = Sshd::new(Binary::at(Path::new("/usr/sbin/sshd")).unwrap(), &config);
         sshd.effective(&Connection::local(user).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn blocks_about_the_address_and_the_port_that_somebody_connects_to_are_answered() {
+        let text = "Match LocalAddress 127.0.0.1\nAuthorizedKeysFile /etc/a/%u\nMatch LocalPort 22\nMaxAuthTries 3\n";
+        let effective = asked(text, "root");
+        assert_eq!(effective.first("AuthorizedKeysFile"), Some("/etc/a/%u"));
+        assert_eq!(effective.first("MaxAuthTries"), Some("3"));
     }
 
     #[test]

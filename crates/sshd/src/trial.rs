@@ -4,8 +4,12 @@
 //! authentication, PAM and key command as they are, and needs neither the ports and addresses of the real one nor its pid file.
 //! The client is the real `ssh` with `-N`: it proves the key and asks for no command, so that a grant's forced command is not run.
 //!
+//! Whoever else connects is not served ([`peer`]): the log would hold what a stranger had sshd write.
+//!
 //! sshd's own log of that connection decides what happened. `Accepted publickey` is written once a signature was checked;
 //! `Accepted key … found at`, of the same key, says which file or command had let it in.
+
+mod peer;
 
 use std::fs;
 use std::io;
@@ -19,6 +23,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::SshdError;
 use crate::run::{self, TOOL_LIMIT, bare, finish, one_line, pause};
+use crate::trial::peer::Peer;
 use crate::would_be::{WouldBe, write};
 
 /// With what a client proves that it is who it says.
@@ -99,7 +104,7 @@ pub fn login_until(
         host_key,
         listener,
         client,
-        servers: Vec::new(),
+        server: None,
     };
     let proof = trial.run(account)?;
     if proof.is_some() {
@@ -116,7 +121,7 @@ struct Trial<'a> {
     host_key: HostKey,
     listener: TcpListener,
     client: Child,
-    servers: Vec<Child>,
+    server: Option<Child>,
 }
 
 impl Trial<'_> {
@@ -143,18 +148,20 @@ impl Trial<'_> {
         }
     }
 
-    /// Serves whoever has connected: our client, and nobody is kept out who reaches the port first.
+    /// Serves our client, when it has connected, and closes on everybody else.
     fn serve(&mut self) -> Result<(), SshdError> {
-        match self.listener.accept() {
-            Ok((stream, _)) if self.servers.len() < MAX_CONNECTIONS => {
-                let server = self.start(stream)?;
-                self.servers.push(server);
-                Ok(())
+        let failed = |err| SshdError::io("listen on", Path::new(LOOPBACK), err);
+        while self.server.is_none() {
+            let (stream, peer) = match self.listener.accept() {
+                Err(err) if err.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+                accepted => accepted.map_err(failed)?,
+            };
+            let own = stream.local_addr().map_err(failed)?;
+            if peer::of(self.client.id(), peer, own).map_err(failed)? == Peer::Ours {
+                self.server = Some(self.start(stream)?);
             }
-            Ok(_) => Ok(()),
-            Err(err) if err.kind() == io::ErrorKind::WouldBlock => Ok(()),
-            Err(err) => Err(SshdError::io("listen on", Path::new(LOOPBACK), err)),
         }
+        Ok(())
     }
 
     fn start(&self, stream: TcpStream) -> Result<Child, SshdError> {
@@ -198,7 +205,7 @@ impl Trial<'_> {
 impl Drop for Trial<'_> {
     fn drop(&mut self) {
         run::end(&mut self.client);
-        for server in &mut self.servers {
+        if let Some(server) = &mut self.server {
             // The client is gone, so it ends by itself; what PAM opened is closed then.
             if run::wait(server, END_LIMIT).is_none() {
                 let pid = i32::try_from(server.id()).ok().and_then(Pid::from_raw);
@@ -346,8 +353,6 @@ const LOGIN_LIMIT: Duration = Duration::from_secs(30);
 const END_LIMIT: Duration = Duration::from_secs(5);
 /// The longest that a connection stays open for what comes after the proof.
 const LINGER_LIMIT: Duration = Duration::from_secs(5);
-/// Connections that one trial serves.
-const MAX_CONNECTIONS: usize = 4;
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
 #[cfg(test)]

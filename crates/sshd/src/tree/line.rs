@@ -69,8 +69,7 @@ pub(crate) fn canonical(keyword: &str) -> String {
 pub(crate) const BLANKS: [char; 5] = [' ', '\t', '\r', '\n', '\u{c}'];
 
 /// Names that sshd still takes for others (servconf.c).
-const OLD_NAMES: [(&str, &str); 8] = [
-    ("authorizedkeysfile2", "authorizedkeysfile"),
+const OLD_NAMES: [(&str, &str); 7] = [
     (
         "challengeresponseauthentication",
         "kbdinteractiveauthentication",

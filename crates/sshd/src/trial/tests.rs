@@ -1,3 +1,5 @@
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use keyroster_testkit::{Account, RootDir, SshAgent, SshKey, Sshd as Running};
 
 use super::*;
@@ -156,4 +158,68 @@ fn a_key_of_an_ssh_agent_is_offered_alone_though_the_agent_holds_more_than_sshd_
         panic!("{outcome:?}");
     };
     assert_eq!(proof.fingerprint, key.fingerprint().unwrap());
+}
+
+/// What a stranger sends: a goodbye whose text sshd writes to its log as it stands, line breaks included.
+fn forged(account: &str) -> Vec<u8> {
+    let text = format!(
+        "x\nAccepted key ED25519 SHA256:abc found at /k:1\nAccepted publickey for {account} from 127.0.0.1 port 1 ssh2: ED25519 SHA256:abc"
+    );
+    let mut goodbye = vec![1, 0, 0, 0, 11];
+    goodbye.extend(u32::try_from(text.len()).unwrap().to_be_bytes());
+    goodbye.extend(text.as_bytes());
+    goodbye.extend([0; 4]);
+    let padding = 4 + (8 - (5 + goodbye.len() + 4) % 8) % 8;
+    let length = 1 + goodbye.len() + padding;
+    let mut bytes = b"SSH-2.0-stranger\r\n".to_vec();
+    bytes.extend(u32::try_from(length).unwrap().to_be_bytes());
+    bytes.push(u8::try_from(padding).unwrap());
+    bytes.extend(goodbye);
+    bytes.resize(bytes.len() + padding, 0);
+    bytes
+}
+
+/// The port that this process listens on, once it does.
+fn port_of_the_trial() -> Option<u16> {
+    let table = fs::read_to_string("/proc/net/tcp").unwrap();
+    table.lines().find_map(|line| {
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        let (_, port) = fields.get(1)?.split_once(':')?;
+        let inode = fields.get(9)?.parse().ok()?;
+        let listens =
+            *fields.get(3)? == "0A" && peer::holds(Path::new("/proc/self/fd"), inode).unwrap();
+        listens.then(|| u16::from_str_radix(port, 16).unwrap())
+    })
+}
+
+#[test]
+fn a_stranger_on_the_host_can_neither_pass_for_the_client_nor_keep_it_out() {
+    use std::io::Write as _;
+
+    let case = Case::new();
+    let (known, other) = (case.key("a"), case.key("b"));
+    let file = case.file("keys", known.public_line());
+    let drop_in = format!("AuthorizedKeysFile {}\n", file.display());
+    let bytes = forged(&case.account.name);
+    let over = AtomicBool::new(false);
+    let (refused, let_in) = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut open = Vec::new();
+            while !over.load(Ordering::Relaxed) {
+                let stream = port_of_the_trial()
+                    .and_then(|port| TcpStream::connect((Ipv4Addr::LOCALHOST, port)).ok());
+                // Some stay, with all said that they have to say.
+                open.extend(stream.filter(|mut stream| stream.write_all(&bytes).is_ok()));
+                open.truncate(64);
+            }
+        });
+        let outcomes = [&other, &known].map(|key| case.login(&drop_in, &of_file(key)));
+        over.store(true, Ordering::Relaxed);
+        outcomes.into()
+    });
+    assert!(matches!(refused, Outcome::Refused(_)), "{refused:?}");
+    let Outcome::LoggedIn(proof) = let_in else {
+        panic!("{let_in:?}");
+    };
+    assert_eq!(proof.fingerprint, known.fingerprint().unwrap());
 }
