@@ -5,6 +5,7 @@
 //! system. `cargo xtask package --test` runs all of it and writes `docs/install-matrix.md`; the tests run one system.
 
 mod base;
+mod control_groups;
 mod host;
 mod logins;
 pub mod matrix;

@@ -13,6 +13,7 @@ use std::time::Duration;
 use keyroster_testkit::{Failure, Finished, Program, Result, Running, until};
 
 use crate::base;
+use crate::control_groups::ControlGroups;
 use crate::release::System;
 
 /// A booted root. Dropped, it is shut down and removed.
@@ -21,6 +22,7 @@ pub struct Root {
     system: System,
     machine: Option<Running>,
     leader: u32,
+    groups: ControlGroups,
     dir: Dir,
 }
 
@@ -48,10 +50,12 @@ impl Root {
         let tarball = base::tarball(store, system)?;
         let dir = Dir::new(store, system, afterwards)?;
         base::unpack(&tarball, &dir.path)?;
+        let name = dir.path.file_name().unwrap_or_default();
         let root = Self {
             system,
             machine: None,
             leader: 0,
+            groups: ControlGroups::new(&name.to_string_lossy())?,
             dir,
         };
         // debootstrap gives it the name of the machine outside.
@@ -61,7 +65,7 @@ impl Root {
 
     /// Boots it, and waits until its sshd runs.
     pub fn boot(&mut self, network: Network) -> Result {
-        let mut machine = nspawn(&self.dir.path, network).spawn()?;
+        let mut machine = nspawn(&self.dir.path, &self.groups, network).spawn()?;
         let up = until("a root to boot", BOOT_LIMIT, || {
             still_runs(&mut machine)?;
             // nspawn's first child of all only makes the namespaces, and then the one that is meant.
@@ -181,10 +185,12 @@ impl Drop for Dir {
     }
 }
 
-/// Through `setpriv`, so that a root ends even when whoever started it is killed.
-fn nspawn(dir: &Path, network: Network) -> Program {
+/// Through `setpriv`, so that a root ends even when whoever started it is killed, and through a shell that enters the control groups.
+fn nspawn(dir: &Path, groups: &ControlGroups, network: Network) -> Program {
     let program = Program::at(Path::new("/usr/bin/setpriv"))
-        .args(["--pdeathsig", "TERM", "--", "/usr/bin/systemd-nspawn"])
+        .args(["--pdeathsig", "TERM", "--", "/bin/sh", "-ec", ENTER, "sh"])
+        .args(groups.doors())
+        .args(["--", "/usr/bin/systemd-nspawn"])
         .args(["--boot", "--quiet", "--register=no", "--keep-unit"])
         .args(["--console=pipe", "--resolv-conf=off", "--timezone=off"])
         .arg("--link-journal=no")
@@ -213,6 +219,15 @@ fn first_child(parent: u32) -> Option<u32> {
     children.split_whitespace().next()?.parse().ok()
 }
 
+/// Without a process of the shell's own beside it, which would look like the root's first.
+const ENTER: &str = "\
+while [ \"$1\" != -- ]; do
+    echo $$ >\"$1\"
+    shift
+done
+shift
+exec \"$@\"
+";
 static NEXT: AtomicU32 = AtomicU32::new(0);
 const HOST_NAME: &str = "web-1\n";
 /// What scripts read, out of the way of the commands' own files.
