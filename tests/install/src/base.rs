@@ -111,12 +111,14 @@ impl Drop for Work {
 }
 
 /// What boots, runs an sshd and can be looked into; what our packages need beyond that, apt is to fetch.
-const PACKAGES: [&str; 5] = [
+const PACKAGES: [&str; 7] = [
     "systemd",
     "systemd-sysv",
     "dbus",
     "openssh-server",
     "ca-certificates",
+    "curl",
+    "sqlite3",
 ];
 /// The longest that making a root may take: it fetches some hundred packages.
 const MAKE_LIMIT: Duration = Duration::from_secs(1200);

@@ -1,6 +1,7 @@
-//! Packages tried where they are to work: in roots of Debian 12 and 13 with their own systemd and their own sshd.
+//! Packages tried where they are to work: in roots of Debian 11, 12 and 13 with their own systemd and their own sshd.
 //!
-//! A root is made by debootstrap and booted by systemd-nspawn; the key server runs outside, and logins come from outside.
+//! A root is made by debootstrap and booted by systemd-nspawn. For what hosts install, the key server runs outside, and logins come from
+//! outside; the key server's own package has a root to itself.
 //! A [`matrix`] is a list of steps, each a sentence and a function that fails, tried one after the other on each
 //! system. `cargo xtask package --test` runs all of it and writes `docs/install-matrix.md`; the tests run one system.
 
@@ -8,6 +9,7 @@ mod base;
 mod control_groups;
 mod host;
 mod logins;
+mod machine;
 pub mod matrix;
 mod mirror;
 mod packages;

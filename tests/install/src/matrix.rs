@@ -5,6 +5,7 @@ use std::path::Path;
 use keyroster_testkit::{Failure, Result};
 
 use crate::host::Host;
+use crate::machine::Machine;
 use crate::release::System;
 use crate::root::Afterwards;
 use crate::steps::{self, Step};
@@ -17,7 +18,16 @@ pub struct Column {
     pub system: System,
     /// What its root says of itself.
     pub facts: Facts,
-    /// How each step went, in the order of [`titles`].
+    /// The steps of a host's package.
+    pub host: Tried,
+    /// The steps of the key server's package.
+    pub server: Tried,
+}
+
+/// How steps went.
+#[derive(Debug, Default)]
+pub struct Tried {
+    /// Each, in the order of their titles.
     pub outcomes: Vec<Outcome>,
     /// Why the last step that was tried failed.
     pub failure: Option<Failure>,
@@ -47,31 +57,39 @@ pub enum Outcome {
     NotReached,
 }
 
-/// The steps' titles, in order.
-pub fn titles() -> Vec<&'static str> {
+/// The titles of a host's steps, in order.
+pub fn host_titles() -> Vec<&'static str> {
     steps::ALL.iter().map(|step| step.title).collect()
 }
 
-/// Tries every step on one system, one after the other on the same root. `tell` hears of each before it begins.
-pub fn run(
+/// The titles of a key server's steps, in order.
+pub fn server_titles() -> Vec<&'static str> {
+    steps::server::ALL.iter().map(|step| step.title).collect()
+}
+
+/// Tries every step of a host's package on one system, one after the other on the same root. `tell` hears of each before it begins.
+pub fn try_host(
     store: &Path,
     system: System,
     afterwards: Afterwards,
     tell: &mut dyn FnMut(&str),
-) -> Result<Column> {
+) -> Result<(Facts, Tried)> {
     tell("a root with its own sshd boots");
     let mut host = Host::start(store, system, afterwards)?;
-    let mut column = Column {
-        system,
-        facts: Facts::of(&host)?,
-        outcomes: Vec::new(),
-        failure: None,
-    };
-    for step in steps::ALL {
-        let outcome = column.try_step(step, &mut host, tell);
-        column.outcomes.push(outcome);
-    }
-    Ok(column)
+    let facts = Facts::of(&host)?;
+    Ok((facts, try_all(steps::ALL, &mut host, system, tell)))
+}
+
+/// The same of the key server's package, on a root of its own.
+pub fn try_server(
+    store: &Path,
+    system: System,
+    afterwards: Afterwards,
+    tell: &mut dyn FnMut(&str),
+) -> Result<Tried> {
+    tell("a root for a key server boots");
+    let mut machine = Machine::start(store, system, afterwards)?;
+    Ok(try_all(steps::server::ALL, &mut machine, system, tell))
 }
 
 /// Runs what a command line names: `STORE [--keep] [SYSTEM…]`. Returns the document; fails when a step has failed.
@@ -93,11 +111,20 @@ pub fn main(arguments: impl Iterator<Item = String>, tell: &mut dyn FnMut(&str))
     let mut columns = Vec::new();
     for system in systems {
         let mut heading = |line: &str| tell(&format!("{system}: {line}"));
-        columns.push(run(Path::new(store), system, afterwards, &mut heading)?);
+        let (facts, host) = try_host(Path::new(store), system, afterwards, &mut heading)?;
+        let server = try_server(Path::new(store), system, afterwards, &mut heading)?;
+        columns.push(Column {
+            system,
+            facts,
+            host,
+            server,
+        });
     }
-    let failures: Vec<String> = columns
+    let tried = columns
         .iter()
-        .filter_map(|column| column.failure.as_ref().map(ToString::to_string))
+        .flat_map(|column| [&column.host, &column.server]);
+    let failures: Vec<String> = tried
+        .filter_map(|tried| tried.failure.as_ref().map(ToString::to_string))
         .collect();
     match failures.is_empty() {
         true => Ok(table::render(&columns)),
@@ -105,19 +132,32 @@ pub fn main(arguments: impl Iterator<Item = String>, tell: &mut dyn FnMut(&str))
     }
 }
 
-impl Column {
-    fn try_step(&mut self, step: &Step, host: &mut Host, tell: &mut dyn FnMut(&str)) -> Outcome {
-        if self.failure.is_some() {
-            return Outcome::NotReached;
-        }
-        if !(step.on)(self.system) {
-            return Outcome::NotHere;
-        }
-        tell(step.title);
-        match (step.run)(host) {
+fn try_all<Subject>(
+    steps: &[Step<Subject>],
+    subject: &mut Subject,
+    system: System,
+    tell: &mut dyn FnMut(&str),
+) -> Tried {
+    let mut tried = Tried::default();
+    for step in steps {
+        let outcome = if tried.failure.is_some() {
+            Outcome::NotReached
+        } else if !(step.on)(system) {
+            Outcome::NotHere
+        } else {
+            tell(step.title);
+            tried.note(system, step.title, (step.run)(subject))
+        };
+        tried.outcomes.push(outcome);
+    }
+    tried
+}
+
+impl Tried {
+    fn note(&mut self, system: System, title: &str, result: Result) -> Outcome {
+        match result {
             Ok(()) => Outcome::Passed,
             Err(failure) => {
-                let (system, title) = (self.system, step.title);
                 self.failure = Some(Failure::new(format!("{system}, \"{title}\": {failure}")));
                 Outcome::Failed
             }

@@ -8,6 +8,8 @@ use keyroster_testkit::Failure;
 /// A release of Debian: each has another OpenSSH.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Release {
+    /// bullseye, with OpenSSH 8.4 and systemd 247: the oldest that there are packages for.
+    Debian11,
     /// bookworm, with OpenSSH 9.2.
     Debian12,
     /// trixie, with OpenSSH 10.0, and a key command of its own: `20-systemd-userdb.conf`.
@@ -18,6 +20,7 @@ impl Release {
     /// The name that archives know it by.
     pub fn suite(self) -> &'static str {
         match self {
+            Self::Debian11 => "bullseye",
             Self::Debian12 => "bookworm",
             Self::Debian13 => "trixie",
         }
@@ -26,6 +29,7 @@ impl Release {
     /// What its sshd says of itself.
     pub fn openssh(self) -> &'static str {
         match self {
+            Self::Debian11 => "8.4p1",
             Self::Debian12 => "9.2p1",
             Self::Debian13 => "10.0p",
         }
@@ -43,7 +47,8 @@ pub enum System {
 
 impl System {
     /// Those of the table, in its order.
-    pub const ALL: [Self; 3] = [
+    pub const ALL: [Self; 4] = [
+        Self::Debian(Release::Debian11),
         Self::Debian(Release::Debian12),
         Self::Debian(Release::Debian13),
         Self::Rpm,
@@ -52,6 +57,7 @@ impl System {
     /// Its name on the command line and in paths.
     pub fn name(self) -> &'static str {
         match self {
+            Self::Debian(Release::Debian11) => "debian-11",
             Self::Debian(Release::Debian12) => "debian-12",
             Self::Debian(Release::Debian13) => "debian-13",
             Self::Rpm => "rpm",

@@ -1,32 +1,33 @@
 //! The steps, in the order in which an admin comes to them.
 //!
 //! Each leaves the host as the next one finds it: that is how packages live, and an upgrade of a host that was never
-//! enabled would prove little.
+//! enabled would prove little. Those of the key server's package are in [`server`].
 
 mod enable;
 mod enrol;
 mod install;
 mod leave;
 mod replace;
+pub mod server;
 
 use keyroster_testkit::Result;
 
 use crate::host::Host;
 use crate::release::{Release, System};
 
-/// One row of the matrix.
+/// One row of the matrix, tried on a `Subject`.
 #[derive(Debug)]
-pub struct Step {
+pub struct Step<Subject> {
     /// What holds afterwards, as a sentence.
     pub title: &'static str,
     /// Whether there is anything to try on a system.
     pub on: fn(System) -> bool,
     /// Tries it.
-    pub run: fn(&mut Host) -> Result,
+    pub run: fn(&mut Subject) -> Result,
 }
 
-/// Every step.
-pub const ALL: &[Step] = &[
+/// Every step of a host's.
+pub const ALL: &[Step<Host>] = &[
     Step {
         title: "installing changes no byte below `/etc/ssh` and nothing that `sshd -T` says; sshd runs on",
         on: everywhere,

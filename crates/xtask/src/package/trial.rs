@@ -12,7 +12,7 @@ use super::{Format, Name, Options, check, make};
 use crate::build;
 use crate::install::{self, Tool};
 use crate::shell;
-use crate::workspace::Workspace;
+use crate::workspace::{Profile, Workspace};
 
 /// What to try.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -52,12 +52,12 @@ impl Versions {
         Self::before(workspace, check::out(workspace, check::FIRST), &options)
     }
 
-    /// A revision of 0 comes before the first: only hosts are upgraded here.
+    /// A revision of 0 comes before the first. The command line alone is never upgraded here.
     fn before(workspace: &Workspace, current: PathBuf, options: &Options) -> Result<Self> {
         let previous = fresh(workspace, "previous")?;
         let options = Options {
             out: Some(previous.clone()),
-            only: vec![Name::Host],
+            only: vec![Name::Host, Name::Server],
             revision: 0,
             ..options.clone()
         };
@@ -88,6 +88,7 @@ pub fn tools() -> [Tool; 5] {
 /// Builds, makes both versions, tries them, and writes `docs/install-matrix.md`.
 pub fn run(options: &Options, trial: &Trial) -> Result {
     require_root()?;
+    must_run_everywhere(options.profile, trial)?;
     let workspace = &Workspace::find()?;
     install::packages(&tools())?;
     super::build(workspace, options)?;
@@ -122,6 +123,16 @@ pub fn run(options: &Options, trial: &Trial) -> Result {
     Ok(())
 }
 
+/// Programs that are built as for tests ask for this machine's own glibc, which older systems have not.
+fn must_run_everywhere(profile: Profile, trial: &Trial) -> Result {
+    match profile {
+        Profile::Debug if trial.systems.is_empty() => Err(Failure::new(
+            "the whole matrix takes release packages\nhint: leave `--profile dev` out, or name systems of this machine's glibc: `--only debian-12`",
+        )),
+        Profile::Debug | Profile::Release => Ok(()),
+    }
+}
+
 /// A directory that holds nothing yet.
 fn fresh(workspace: &Workspace, name: &str) -> Result<PathBuf> {
     let dir = workspace.target.join("trial-packages").join(name);
@@ -134,4 +145,21 @@ fn fresh(workspace: &Workspace, name: &str) -> Result<PathBuf> {
 /// Where roots are kept and made; cargo tells tests the same place.
 fn roots(workspace: &Workspace) -> PathBuf {
     workspace.target.join("tmp/install-roots")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn packages_of_tests_programs_are_not_tried_where_they_can_not_start() {
+        let only = Trial {
+            systems: vec!["debian-12".to_owned()],
+            keep: false,
+        };
+        let all = Trial::default();
+        assert!(must_run_everywhere(Profile::Debug, &all).is_err());
+        assert!(must_run_everywhere(Profile::Debug, &only).is_ok());
+        assert!(must_run_everywhere(Profile::Release, &all).is_ok());
+    }
 }

@@ -52,7 +52,7 @@ pub fn keeps_debians_key_command(host: &mut Host) -> Result {
 pub fn chain_debians_key_command(host: &Host) -> Result {
     match host.system() {
         System::Debian(Release::Debian13) => host.root.write(LOOKUP_CONF, CHAIN, 0o644),
-        System::Debian(Release::Debian12) | System::Rpm => Ok(()),
+        System::Debian(Release::Debian11 | Release::Debian12) | System::Rpm => Ok(()),
     }
 }
 

@@ -6,6 +6,7 @@ use keyroster_testkit::{Finished, Result};
 
 use crate::host::Host;
 use crate::release::System;
+use crate::root::Root;
 
 /// Before and after, sshd is the same process with the same configuration, and lets the same people in.
 pub fn changes_nothing(host: &mut Host) -> Result {
@@ -19,7 +20,7 @@ pub fn changes_nothing(host: &mut Host) -> Result {
 
 /// Installs a package, whatever version of it is there.
 pub fn must_install(host: &Host, package: &Path) -> Result {
-    let done = install(host, package)?;
+    let done = install(&host.root, package)?;
     if done.status.success() {
         return Ok(());
     }
@@ -27,11 +28,11 @@ pub fn must_install(host: &Host, package: &Path) -> Result {
 }
 
 /// The same, and tells how it went.
-pub fn install(host: &Host, package: &Path) -> Result<Finished> {
-    let file = host.root.bring(package)?;
-    match host.system() {
-        System::Debian(_) => host.root.run(&[&APT_INSTALL[..], &[&file]].concat()),
-        System::Rpm => host.root.run(&[&RPM_INSTALL[..], &[&file]].concat()),
+pub fn install(root: &Root, package: &Path) -> Result<Finished> {
+    let file = root.bring(package)?;
+    match root.system() {
+        System::Debian(_) => root.run(&[&APT_INSTALL[..], &[&file]].concat()),
+        System::Rpm => root.run(&[&RPM_INSTALL[..], &[&file]].concat()),
     }
 }
 
