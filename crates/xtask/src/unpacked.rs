@@ -116,10 +116,11 @@ fn entries(dir: &Path) -> Result<Vec<PathBuf>> {
 }
 
 /// Other providers of keys, directory services, and what makes and asks security policies.
-const PACKAGES: [&str; 17] = [
+const PACKAGES: [&str; 18] = [
     "google-compute-engine-oslogin",
     "socat",
     "sssd-ldap",
+    "sudo",
     "libnss-sss",
     "slapd",
     "systemd-userdbd",
