@@ -115,6 +115,21 @@ impl Fetcher {
         })
     }
 
+    /// The same over connections of its own.
+    ///
+    /// # Errors
+    /// When there is no room for them.
+    pub fn anew(&self) -> Result<Self, ClientError> {
+        Ok(Self {
+            client: self.client.anew()?,
+            server: self.server.clone(),
+            authority: self.authority.clone(),
+            asking: self.asking,
+            keys_serial: self.keys_serial,
+            keys_announced: AtomicU64::new(self.keys_announced.load(Ordering::Relaxed)),
+        })
+    }
+
     /// The same for one that is no daemon.
     #[must_use]
     pub fn asking(self, asking: Asking) -> Self {

@@ -26,7 +26,7 @@ use crate::config::Config;
 use crate::error::AgentError;
 use crate::fetch::{Fetcher, describe};
 use crate::random::jitter;
-use crate::reports::pace::{Failed, Pace};
+use crate::reports::pace::{Failed, LOOK_INTERVAL, Over, Pace, SEND_TIMEOUT};
 use crate::shared::Shared;
 use crate::state::{Credential, StateDir};
 
@@ -75,7 +75,11 @@ impl Reporter {
         let mut pace = Pace::default();
         loop {
             // The newest for each request: with the certificate before the newest this host would be taken for a thief.
-            let fetcher = Arc::clone(&fetchers.borrow());
+            let newest = Arc::clone(&fetchers.borrow());
+            let fetcher = match pace.over() {
+                Over::Shared => newest,
+                Over::Anew => newest.anew().map_or(newest, Arc::new),
+            };
             let told = self.tell(&fetcher).await;
             let waiting = Some(self.waiting).filter(|waiting| *waiting > 0);
             shared.health(|health| health.reports = waiting);
@@ -245,13 +249,6 @@ fn failed(err: &FetchError) -> Told {
 fn is_sound(report: &Report) -> bool {
     AccountName::parse(&report.account).is_ok() && Fingerprint::parse(&report.key).is_ok()
 }
-
-/// How often the spools are looked at. With [`SEND_TIMEOUT`] and the longest pause it stays within the ten seconds that the key
-/// server may be without a report once it can be reached.
-const LOOK_INTERVAL: Duration = Duration::from_secs(2);
-
-/// What a request may take.
-const SEND_TIMEOUT: Duration = Duration::from_secs(4);
 
 /// Bytes of an answer.
 const MAX_ANSWER_BYTES: usize = 64 * 1024;

@@ -75,10 +75,21 @@ impl Default for ClientLimits {
 }
 
 /// An HTTP client with every limit set.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct HttpClient {
     client: reqwest::Client,
     seen: SeenCa,
+    /// What it was built from. The key in there is shared, and never printed.
+    tls: rustls::ClientConfig,
+    limits: ClientLimits,
+}
+
+impl fmt::Debug for HttpClient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HttpClient")
+            .field("limits", &self.limits)
+            .finish_non_exhaustive()
+    }
 }
 
 /// A whole answer, whatever its status.
@@ -99,13 +110,21 @@ pub fn http_client(
     limits: ClientLimits,
 ) -> Result<HttpClient, ClientError> {
     let (tls, seen) = client_config(trust, identity)?;
+    build(tls, seen, limits)
+}
+
+fn build(
+    tls: rustls::ClientConfig,
+    seen: SeenCa,
+    limits: ClientLimits,
+) -> Result<HttpClient, ClientError> {
     #[expect(
         clippy::disallowed_methods,
         reason = "this is the place that sets every limit"
     )]
     let builder = reqwest::Client::builder();
     let client = builder
-        .tls_backend_preconfigured(tls)
+        .tls_backend_preconfigured(tls.clone())
         .https_only(true)
         .redirect(reqwest::redirect::Policy::none())
         .retry(reqwest::retry::never())
@@ -126,10 +145,24 @@ pub fn http_client(
         .tcp_nodelay(true)
         .build()
         .map_err(|err| ClientError::Build(err.to_string()))?;
-    Ok(HttpClient { client, seen })
+    Ok(HttpClient {
+        client,
+        seen,
+        tls,
+        limits,
+    })
 }
 
 impl HttpClient {
+    /// The same client without the connections that this one has open: one of them may lead nowhere, and an HTTP/2 connection on
+    /// which a request ran out of time is used for the next one all the same.
+    ///
+    /// # Errors
+    /// When the system has no room for it.
+    pub fn anew(&self) -> Result<Self, ClientError> {
+        build(self.tls.clone(), self.seen.clone(), self.limits)
+    }
+
     /// Starts a request; the caller adds headers and body and hands it to [`HttpClient::send`].
     pub fn request(&self, method: Method, url: &str) -> reqwest::RequestBuilder {
         self.client.request(method, url)

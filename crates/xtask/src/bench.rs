@@ -4,6 +4,7 @@
 //! row stands beside what it is compared with. The aims are printed with the results, and missing one is no failure: a busy
 //! machine must not break a build.
 
+mod break_glass;
 mod c_programs;
 mod estates;
 mod figures;
@@ -51,6 +52,7 @@ struct Results {
     login: login::Results,
     snapshot: snapshot::Results,
     estates: estates::Results,
+    break_glass: break_glass::Results,
     aims: Vec<Aim>,
 }
 
@@ -122,13 +124,22 @@ fn measure(
     let login = steps.run("login", || login::measure(stage, options))?;
     let snapshot = steps.run("snapshot", || snapshot::measure(workspace, stage, options))?;
     let estates = steps.run("estates", || estates::measure(workspace, options))?;
-    let aims = [lookup.aims(), login.aims(), snapshot.aims(), estates.aims()].concat();
+    let break_glass = steps.run("break-glass", || break_glass::measure(workspace, options))?;
+    let aims = [
+        lookup.aims(),
+        login.aims(),
+        snapshot.aims(),
+        estates.aims(),
+        break_glass.aims(),
+    ]
+    .concat();
     Ok(Results {
         machine,
         lookup,
         login,
         snapshot,
         estates,
+        break_glass,
         aims,
     })
 }
@@ -140,6 +151,7 @@ impl Results {
         self.login.print();
         self.snapshot.print();
         self.estates.print();
+        self.break_glass.print();
         println!("{:<58} {:>9}  aim", "", "measured");
         for aim in &self.aims {
             println!("{aim}");

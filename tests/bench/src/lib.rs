@@ -6,12 +6,14 @@
 
 pub mod admin;
 pub mod bare;
+pub mod break_glass;
 pub mod credentials;
 pub mod estate;
 pub mod fleet;
 pub mod host;
 pub mod load;
 pub mod real;
+pub mod relay;
 pub mod revocations;
 pub mod rows;
 pub mod sizes;

@@ -1,4 +1,4 @@
-use std::os::unix::net::UnixStream;
+use std::os::unix::net::{UnixDatagram, UnixStream};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -31,6 +31,7 @@ pub struct Host {
 #[derive(Debug)]
 pub struct HostBuilder<'a> {
     server: &'a KeyServer,
+    url: String,
     name: &'a str,
     group: &'a str,
     way: Way,
@@ -50,6 +51,7 @@ impl Host {
     pub fn builder<'a>(server: &'a KeyServer, name: &'a str, group: &'a str) -> HostBuilder<'a> {
         HostBuilder {
             server,
+            url: server.url(),
             name,
             group,
             way: Way::Agent,
@@ -174,6 +176,12 @@ impl Host {
             .collect()
     }
 
+    /// Listens to what `keyroster-sessions record` tells syslog from now on.
+    pub fn syslog(&self) -> Result<UnixDatagram> {
+        let path = self.dir.path().join(LOG);
+        UnixDatagram::bind(&path).map_err(|error| Failure::io("listen on", &path, &error))
+    }
+
     /// The directory that holds the host's files.
     pub fn dir(&self) -> &std::path::Path {
         self.dir.path()
@@ -186,6 +194,13 @@ impl HostBuilder<'_> {
     pub fn direct(mut self) -> Self {
         self.way = Way::Direct;
         self.chain("direct")
+    }
+
+    /// Reaches the key server by another address, behind which it is.
+    #[must_use]
+    pub fn through(mut self, url: &str) -> Self {
+        url.clone_into(&mut self.url);
+        self
     }
 
     /// What stands behind `authorized_keys:` in lookup.conf.
@@ -311,7 +326,7 @@ impl HostBuilder<'_> {
                  sessions-socket = \"{path}/{SESSIONS}/sessions.sock\"\n\
                  reports-run-dir = \"{path}/{SESSIONS}/reports\"\nreports-dir = \"{path}/{SPOOL}\"\n\
                  break-glass-dir = \"{path}/{BREAK_GLASS}\"\n{revoked_keys}{}",
-                self.server.url(),
+                self.url,
                 self.agent_lines
             ),
             0o644,
@@ -340,7 +355,7 @@ impl HostBuilder<'_> {
             .args([
                 "enroll",
                 "--server",
-                &self.server.url(),
+                &self.url,
                 "--name",
                 self.name,
                 "--token-file",
@@ -404,7 +419,7 @@ fn recording(dir: &RootDir) -> Result<String> {
     Ok(format!(
         "account required pam_permit.so\nsession required pam_loginuid.so\n\
          session optional pam_exec.so quiet {} record --dir={path}/{SESSIONS} --spool={path}/{SPOOL} \
-         --break-glass={path}/{BREAK_GLASS}\n",
+         --break-glass={path}/{BREAK_GLASS} --log-socket={path}/{LOG}\n",
         program.display(),
     ))
 }
@@ -431,5 +446,6 @@ const RUN: &str = "run";
 const SESSIONS: &str = "sessions";
 const SPOOL: &str = "spool";
 const BREAK_GLASS: &str = "break-glass";
+const LOG: &str = "log";
 /// The longest that a change on the key server may take to show in a login: many polls of one second.
 const CHANGE_LIMIT: Duration = Duration::from_secs(30);

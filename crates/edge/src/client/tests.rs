@@ -1,10 +1,13 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use axum::Router;
 use axum::body::Body;
 use axum::http::header::{CONTENT_LENGTH, LOCATION};
 use axum::response::{IntoResponse as _, Redirect, Response};
 use axum::routing::get;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpListener;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, copy_bidirectional};
+use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 
 use super::*;
@@ -302,4 +305,39 @@ fn an_identity_shows_no_key() {
     };
     assert!(!format!("{identity:?}").contains(&secret));
     assert!(format!("{identity:?}").len() < 60);
+}
+
+/// Stands before a server and counts connections.
+async fn counted(server: &TestServer) -> (String, Arc<AtomicUsize>) {
+    let to = server.address;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let count = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&count);
+    tokio::spawn(async move {
+        while let Ok((mut from, _)) = listener.accept().await {
+            counter.fetch_add(1, Ordering::SeqCst);
+            tokio::spawn(async move {
+                let mut to = TcpStream::connect(to).await.unwrap();
+                let _ = copy_bidirectional(&mut from, &mut to).await;
+            });
+        }
+    });
+    (format!("https://localhost:{port}/"), count)
+}
+
+#[tokio::test]
+async fn a_client_made_anew_leaves_the_connections_of_the_old_one_alone() {
+    let ca = TestCa::new("ours");
+    let server = TestServer::start(&ca, hello()).await;
+    let (url, count) = counted(&server).await;
+    let trust = Trust::Ca(ca.der().clone());
+    let client = http_client(trust, None, ClientLimits::default()).unwrap();
+    let mut counts = Vec::new();
+    for client in [&client, &client, &client.anew().unwrap(), &client] {
+        let request = client.request(Method::GET, &url);
+        assert_eq!(client.send(request, 1024).await.unwrap().body, "hello");
+        counts.push(count.load(Ordering::SeqCst));
+    }
+    assert_eq!(counts, [1, 1, 2, 2]);
 }

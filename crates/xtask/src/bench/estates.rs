@@ -22,11 +22,11 @@ pub struct Results {
 
 /// Durations, in milliseconds.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
-struct Spread {
+pub(super) struct Spread {
     count: usize,
     p50_ms: f64,
     p99_ms: f64,
-    max_ms: f64,
+    pub(super) max_ms: f64,
 }
 
 /// The report of `revocations`.
@@ -116,7 +116,7 @@ fn sizes(options: &Options) -> u32 {
     options.runs(LARGE_ESTATE).max(1_500)
 }
 
-fn run(workspace: &Workspace, name: &str, pairs: &[(&str, u32)]) -> Result<String> {
+pub(super) fn run(workspace: &Workspace, name: &str, pairs: &[(&str, u32)]) -> Result<String> {
     let program = Program::at(&workspace.target.join("release").join(name))
         .env(BIN_DIR_VARIABLE, workspace.dist(Profile::Release));
     let program = pairs.iter().fold(program, |program, (flag, value)| {
@@ -201,7 +201,7 @@ impl Results {
 
     /// Prints the table.
     pub fn print(&self) {
-        println!("{:<58} {:>9} {:>9} {:>9}", "ms", "p50", "p99", "max");
+        header();
         let revocations = &self.revocations;
         let trials = format!(
             "revocation until refusal, {} hosts, {} trials",
@@ -271,7 +271,11 @@ impl Results {
     }
 }
 
-fn row(what: &str, spread: Spread) {
+pub(super) fn header() {
+    println!("{:<58} {:>9} {:>9} {:>9}", "ms", "p50", "p99", "max");
+}
+
+pub(super) fn row(what: &str, spread: Spread) {
     println!(
         "  {what:<56} {:>9} {:>9} {:>9}",
         number(spread.p50_ms),
