@@ -9,7 +9,7 @@ rules! {
         "log in, or keyroster-agent enable --confirm";
     OVERDUE = Warning "change-overdue": "`enable` waited for a first login, its time is over, and nothing took the change back",
         "sshd has a configuration that nobody confirmed",
-        "keyroster-agent enable --finish takes it back; keyroster-agent enable --confirm keeps it";
+        "keyroster-agent enable --finish (takes it back), or keyroster-agent enable --confirm (keeps it)";
 }
 
 /// What waits.

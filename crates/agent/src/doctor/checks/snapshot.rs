@@ -9,10 +9,10 @@ use crate::doctor::finding::{Finding, rules};
 rules! {
     NOT_ENROLLED = Warning "not-enrolled": "this host is not enrolled",
         "it has no credential, so the key server tells it nothing",
-        "keyroster host enroll-token on your machine, then keyroster-agent enroll --token-file - here";
+        "keyroster host enroll-token --group GROUP (on your machine), then keyroster-agent enroll --token-file - (here)";
     REFUSED = Error "host-refused": "the key server says that this host is out",
         "nobody gets in by keyroster, whatever is held",
-        "keyroster host show NAME; enrol it anew if that was a mistake";
+        "keyroster host list (shows its state); enrol it anew if that was a mistake";
     STALE = Warning "snapshot-stale": "what is held is older than the bound for fresh answers",
         "each login asks again first, and after `grace` nobody gets in; in mode `strict` nobody does now",
         "look at the findings about the key server; keyroster-agent status says since when";
