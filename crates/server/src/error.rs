@@ -121,6 +121,10 @@ fn store_problem(kind: ProblemKind, error: &StoreError) -> Problem {
             Some(verb) => problem.hint(format!("`keyroster {verb}` shows those that there are")),
             None => problem,
         },
+        StoreError::AlreadyExists { object } => match existing(object) {
+            Some(hint) => problem.hint(hint),
+            None => problem,
+        },
         StoreError::KeyOfAnotherUser { .. } => {
             problem.hint("a key is one user's alone: make a new key pair")
         }
@@ -141,6 +145,29 @@ const fn lister(object: &Object) -> Option<&'static str> {
         Object::BearerToken(_) => Some("token list"),
         Object::Roster => None,
     }
+}
+
+/// What shows an object that is there already, and what changes it.
+fn existing(object: &Object) -> Option<String> {
+    Some(match object {
+        Object::User(name) => format!(
+            "`keyroster user show {name}` shows it, `keyroster user resume {name}` ends a suspension"
+        ),
+        Object::Key(key) => format!("`keyroster key show {key}` shows it"),
+        Object::Group(name) => format!(
+            "`keyroster group show {name}` shows its members, `keyroster group add-member` adds one"
+        ),
+        Object::Host(_) => "`keyroster host list` shows it".to_owned(),
+        Object::HostNamed(name) => format!(
+            "`keyroster host show {name}` shows it, `keyroster host remove {name}` takes it out, so that it can be enrolled anew"
+        ),
+        Object::HostGroup(name) => format!(
+            "`keyroster host-group show {name}` shows it, `keyroster host-group set {name}` changes its rules"
+        ),
+        Object::Grant(id) => format!("`keyroster grant show {id}` shows it"),
+        Object::BearerToken(_) => "take another name: `keyroster token list` shows those that were ever used".to_owned(),
+        Object::EnrolmentToken(_) | Object::Roster => return None,
+    })
 }
 
 fn log(kind: ProblemKind, error: &ApiError) {
@@ -244,6 +271,21 @@ mod tests {
             text.contains("there is no host group") && text.contains("`keyroster host-group list`"),
             "{text}"
         );
+    }
+
+    #[tokio::test]
+    async fn what_is_there_already_comes_with_the_verbs_that_show_and_change_it() {
+        let group = |name: &str| name.parse().unwrap();
+        for (object, hint) in [
+            (Object::User("alice".parse().unwrap()), "user show alice"),
+            (Object::Group(group("ops")), "group show ops"),
+            (Object::HostGroup(group("web")), "host-group set web"),
+            (Object::HostNamed("web-1".parse().unwrap()), "host remove web-1"),
+        ] {
+            let (status, text) = body(StoreError::AlreadyExists { object }.into()).await;
+            assert_eq!(status, 409);
+            assert!(text.contains(&format!("`keyroster {hint}`")), "{text}");
+        }
     }
 
     #[test]
