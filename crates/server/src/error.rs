@@ -165,7 +165,9 @@ fn existing(object: &Object) -> Option<String> {
             "`keyroster host-group show {name}` shows it, `keyroster host-group set {name}` changes its rules"
         ),
         Object::Grant(id) => format!("`keyroster grant show {id}` shows it"),
-        Object::BearerToken(_) => "take another name: `keyroster token list` shows those that were ever used".to_owned(),
+        Object::BearerToken(_) => {
+            "take another name: `keyroster token list` shows those that were ever used".to_owned()
+        }
         Object::EnrolmentToken(_) | Object::Roster => return None,
     })
 }
@@ -280,7 +282,10 @@ mod tests {
             (Object::User("alice".parse().unwrap()), "user show alice"),
             (Object::Group(group("ops")), "group show ops"),
             (Object::HostGroup(group("web")), "host-group set web"),
-            (Object::HostNamed("web-1".parse().unwrap()), "host remove web-1"),
+            (
+                Object::HostNamed("web-1".parse().unwrap()),
+                "host remove web-1",
+            ),
         ] {
             let (status, text) = body(StoreError::AlreadyExists { object }.into()).await;
             assert_eq!(status, 409);
