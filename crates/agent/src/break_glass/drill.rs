@@ -22,13 +22,14 @@ use crate::break_glass::args::DrillArgs;
 use crate::break_glass::check::{Checked, Verdict};
 use crate::break_glass::drill::login::{NOT_SEEN, Seen, Stage, is_read, sessions_dir};
 use crate::break_glass::past_drills::{self, PastDrill, Proof};
-use crate::break_glass::verbs::{check_all, require_root, say, warn};
+use crate::break_glass::verbs::{check_all, require_root};
 use crate::break_glass::{fault, verbs};
 use crate::clock::{Clock as _, SystemClock};
 use crate::config::Config;
 use crate::enable::places::DROP_IN;
 use crate::error::AgentError;
 use crate::exit;
+use crate::program::{say, warn};
 
 /// Why the way in is not proved.
 #[derive(Debug, thiserror::Error)]
@@ -156,10 +157,7 @@ pub fn run(args: &DrillArgs) -> Result<(), AgentError> {
         drills.push((checked.account.clone(), past));
     }
     if let Err(err) = past_drills::note(&args.state, &drills) {
-        warn(&format!(
-            "the drill is not remembered: can't write in \"{}\": {err}",
-            args.state.display()
-        ));
+        warn(&format!("the drill is not remembered: {err}"));
     }
     match unsigned.is_empty() {
         true => Ok(()),

@@ -5,8 +5,8 @@
 //! that are there already stay as they are, byte for byte.
 
 use std::fs::{self, DirBuilder, File};
-use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, fchown};
+use std::io::{self, Read as _};
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
 use keyroster_keys::line::{Comment, RenderError, parse_line};
@@ -15,13 +15,14 @@ use keyroster_keys::{
     PastedKeyError, PolicyViolation, parse_public_key,
 };
 use rustix::fs::{
-    AtFlags, CWD, FlockOperation, Mode, OFlags, fchmod, flock, fsync, openat, renameat, unlinkat,
+    AtFlags, CWD, FlockOperation, Gid, Mode, OFlags, Uid, flock, fsync, openat, unlinkat,
 };
 use rustix::io::Errno;
 
 use crate::break_glass::Accepted;
 use crate::break_glass::check::FILE_MAX;
-use crate::open_flags::{CREATE, READ, READABLE};
+use crate::open_flags::{READ, READABLE};
+use crate::whole_file::{self, Access};
 
 /// The directory of the files, held open and locked: two who write at once write one after the other.
 #[derive(Debug)]
@@ -215,25 +216,13 @@ impl Files {
     }
 
     fn write(&self, account: &AccountName, text: &[u8]) -> Result<(), FilesError> {
-        let temporary = format!(".{account}.new");
-        // What a crash left behind would be in the way.
-        let _ = unlinkat(&self.dir, temporary.as_str(), AtFlags::empty());
-        let written = self.put(&temporary, account, text);
-        written.map_err(|err| {
-            let _ = unlinkat(&self.dir, temporary.as_str(), AtFlags::empty());
-            self.failed("write", account, err)
-        })
-    }
-
-    fn put(&self, temporary: &str, account: &AccountName, text: &[u8]) -> io::Result<()> {
-        let mut file = File::from(openat(&self.dir, temporary, CREATE, READABLE)?);
-        fchown(&file, Some(0), Some(0))?;
-        // The process's mask takes bits away, and sshd reads the file as the account.
-        fchmod(&file, READABLE)?;
-        file.write_all(text)?;
-        file.sync_all()?;
-        renameat(&self.dir, temporary, &self.dir, account.as_str())?;
-        Ok(fsync(&self.dir)?)
+        // sshd reads the file as the account.
+        let access = Access {
+            mode: READABLE,
+            owner: Some((Uid::ROOT, Gid::ROOT)),
+        };
+        whole_file::replace(&self.dir, account.as_str(), text, access)
+            .map_err(|err| self.failed("write", account, err))
     }
 
     fn path_of(&self, account: &AccountName) -> PathBuf {

@@ -1,13 +1,14 @@
 //! When the way in was last proved, and how well: a small file in root's own state.
 
 use std::collections::BTreeMap;
-use std::fs::{self, DirBuilder, File};
-use std::io::{self, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::fs;
+use std::io;
 use std::path::Path;
 
 use keyroster_keys::AccountName;
 use serde::{Deserialize, Serialize};
+
+use crate::state::StateDir;
 
 /// A drill of an account's way in.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -63,10 +64,7 @@ pub fn read(state: &Path) -> io::Result<BTreeMap<String, PastDrill>> {
 /// # Errors
 /// When that can't be written.
 pub fn note(state: &Path, drills: &[(AccountName, PastDrill)]) -> io::Result<()> {
-    match DirBuilder::new().mode(0o700).create(state) {
-        Err(err) if err.kind() != io::ErrorKind::AlreadyExists => return Err(err),
-        _ => {}
-    }
+    let dir = StateDir::create(state).map_err(io::Error::other)?;
     // One that can't be read says nothing any more.
     let mut all = read(state).unwrap_or_default();
     all.extend(
@@ -75,16 +73,7 @@ pub fn note(state: &Path, drills: &[(AccountName, PastDrill)]) -> io::Result<()>
             .map(|(account, drill)| (account.to_string(), drill.clone())),
     );
     let bytes = serde_json::to_vec(&all)?;
-    let temporary = state.join(format!(".{FILE}.new"));
-    let _left_by_a_crash = fs::remove_file(&temporary);
-    let mut file = File::options()
-        .create_new(true)
-        .write(true)
-        .mode(0o600)
-        .open(&temporary)?;
-    file.write_all(&bytes)?;
-    file.sync_all()?;
-    fs::rename(&temporary, state.join(FILE))
+    dir.write(FILE, &bytes).map_err(io::Error::other)
 }
 
 const FILE: &str = "break-glass-drills";

@@ -1,6 +1,5 @@
 //! The verbs that write and list break-glass files.
 
-use std::io::Write as _;
 use std::path::PathBuf;
 
 use keyroster_api::revoked_keys::{MAX_BYTES, Received};
@@ -18,6 +17,7 @@ use crate::config::Config;
 use crate::error::AgentError;
 use crate::exit;
 use crate::peers::PASSWD;
+use crate::program::{say, warn};
 use crate::reports;
 use crate::state::dir::Secrecy;
 use crate::state::files::REVOKED_KEYS;
@@ -299,13 +299,4 @@ pub(super) fn require_root() -> Result<(), BreakGlassError> {
 
 pub(super) fn passwd() -> String {
     std::fs::read_to_string(PASSWD).unwrap_or_default()
-}
-
-pub(super) fn say(text: &str) {
-    // A closed pipe is no error of ours.
-    let _ = writeln!(std::io::stdout().lock(), "{text}");
-}
-
-pub(super) fn warn(text: &str) {
-    let _ = writeln!(std::io::stderr().lock(), "warning: {text}");
 }

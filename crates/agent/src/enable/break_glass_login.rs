@@ -188,10 +188,7 @@ fn remember(task: &Task<'_>, account: &AccountName, key: String, at_s: i64) {
         key: Some(key),
     };
     if let Err(err) = past_drills::note(&task.places.state, &[(account.clone(), drill)]) {
-        warn(&format!(
-            "the login is not remembered as a drill: can't write in \"{}\": {err}",
-            task.places.state.display()
-        ));
+        warn(&format!("the login is not remembered as a drill: {err}"));
     }
 }
 

@@ -3,22 +3,20 @@
 //! Its directory is held open, so that what was checked is what is written to.
 
 use std::fs::File;
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Read as _};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use keyroster_sshd::would_be::DropIn;
-use rustix::fs::{
-    AtFlags, CWD, FileType, Gid, Mode, Uid, fchmod, fchown, fstat, fsync, openat, renameat,
-    unlinkat,
-};
+use rustix::fs::{AtFlags, CWD, FileType, Gid, Mode, Uid, fstat, fsync, openat, unlinkat};
 use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
 use crate::enable::error::EnableError;
-use crate::open_flags::{CREATE, DIRECTORY, READ};
+use crate::open_flags::{DIRECTORY, READ};
+use crate::whole_file::{self, Access};
 
 /// What was, or is to be, in a place.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -172,40 +170,21 @@ impl Place {
                 Ok(()) | Err(Errno::NOENT) => {}
                 Err(err) => return Err(self.failed("remove", err)),
             },
-            file => self.write(file).map_err(|err| self.failed("write", err))?,
+            Content::File {
+                bytes,
+                mode,
+                uid,
+                gid,
+            } => {
+                let access = Access {
+                    mode: Mode::from_raw_mode(*mode),
+                    owner: Some((Uid::from_raw(*uid), Gid::from_raw(*gid))),
+                };
+                return whole_file::replace(&self.dir, &self.name, &bytes.0, access)
+                    .map_err(|err| self.failed("write", err));
+            }
         }
         fsync(&self.dir).map_err(|err| self.failed("sync the directory of", err))
-    }
-
-    fn write(&self, content: &Content) -> io::Result<()> {
-        // No pattern of sshd's takes in a name that begins with a dot.
-        let temporary = format!(".{}.new", self.name);
-        let _ = unlinkat(&self.dir, temporary.as_str(), AtFlags::empty());
-        let written = self.write_new(&temporary, content).and_then(|()| {
-            renameat(&self.dir, temporary.as_str(), &self.dir, self.name.as_str())?;
-            Ok(())
-        });
-        if written.is_err() {
-            let _ = unlinkat(&self.dir, temporary.as_str(), AtFlags::empty());
-        }
-        written
-    }
-
-    fn write_new(&self, name: &str, content: &Content) -> io::Result<()> {
-        let Content::File {
-            bytes,
-            mode,
-            uid,
-            gid,
-        } = content
-        else {
-            return Ok(());
-        };
-        let mut file = File::from(openat(&self.dir, name, CREATE, Mode::RUSR | Mode::WUSR)?);
-        file.write_all(&bytes.0)?;
-        fchown(&file, Some(Uid::from_raw(*uid)), Some(Gid::from_raw(*gid)))?;
-        fchmod(&file, Mode::from_raw_mode(*mode))?;
-        file.sync_all()
     }
 
     fn failed(&self, action: &'static str, err: impl Into<io::Error>) -> EnableError {

@@ -2,14 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::{self, ErrorKind, Read as _, Write as _};
+use std::io::{self, ErrorKind, Read as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use keyroster_wire::{REPORT_MAX, REPORTS_MAX, Report, ReportId};
-use rustix::fs::OFlags;
+use rustix::fs::{Mode, OFlags};
 use rustix::process::geteuid;
+
+use crate::whole_file::{Access, Staged};
 
 /// Where reports lie: in memory, and on disk.
 #[derive(Debug)]
@@ -65,23 +67,13 @@ impl Spools {
 
     fn bring(&self, report: &Report) -> io::Result<()> {
         let text = report.to_text().ok_or(ErrorKind::InvalidData)?;
-        let temporary = self.disk.join(format!(".{}-agent", report.id));
-        let _left_by_a_crash = fs::remove_file(&temporary);
-        let written = File::options()
-            .create_new(true)
-            .write(true)
-            .mode(FILE_MODE)
-            .open(&temporary)
-            .and_then(|mut file| {
-                file.write_all(text.as_bytes())?;
-                file.sync_all()?;
-                fs::rename(&temporary, self.disk.join(report.id.to_string()))?;
-                File::open(&self.disk)?.sync_all()
-            });
-        if written.is_err() {
-            let _ = fs::remove_file(&temporary);
-        }
-        written
+        let access = Access {
+            mode: Mode::from_raw_mode(FILE_MODE),
+            owner: None,
+        };
+        let temporary = format!(".{}-agent", report.id);
+        let dir = File::open(&self.disk)?;
+        Staged::write(dir, temporary, text.as_bytes(), access)?.publish(&report.id.to_string())
     }
 
     fn read_dir(&self, dir: &Path) -> Vec<Report> {

@@ -9,7 +9,7 @@
 //! writable by nobody else. sshd reads the file as root.
 
 use std::fs::File;
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Read as _};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
@@ -19,13 +19,12 @@ use keyroster_keys::Fingerprints;
 use keyroster_keys::krl::{
     KrlHead, MAX_KRL_BYTES, MAX_REVOKED, read_krl, read_krl_head, write_krl,
 };
-use rustix::fs::{
-    AtFlags, CWD, FileType, Mode, Stat, fchmod, fstat, fsync, openat, renameat, statat, unlinkat,
-};
+use rustix::fs::{AtFlags, CWD, FileType, Mode, Stat, fstat, openat, statat};
 use rustix::io::Errno;
 use rustix::process::geteuid;
 
-use crate::open_flags::{CREATE, DIRECTORY, READ, READABLE};
+use crate::open_flags::{DIRECTORY, READ, READABLE};
+use crate::whole_file::{self, Access};
 
 /// The file, by its path: its directory is looked at anew each time, so that what was mended is used.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,7 +56,7 @@ pub struct Stamp {
 #[derive(Debug)]
 #[must_use]
 pub struct Staged {
-    dir: OwnedFd,
+    file: whole_file::Staged<OwnedFd>,
     path: PathBuf,
     name: String,
 }
@@ -179,21 +178,25 @@ impl KrlFile {
             generated_at: u64::try_from(generated_at).unwrap_or(0),
             comment: format!("{COMMENT}{}", tag_text(tag)),
         };
-        let staged = Staged {
-            dir: self.open_dir()?,
-            path: self.path(),
-            name: self.name.clone(),
-        };
         let bytes = write_krl(&head, revoked);
-        let again = staged.write(&bytes).map_err(|err| {
-            staged.discard();
-            self.failed("write", err)
-        })?;
+        let failed = |err| self.failed("write", err);
+        let temporary = format!(".{}.new", self.name);
+        // Whoever checks a key with ssh-keygen may read it.
+        let access = Access {
+            mode: READABLE,
+            owner: None,
+        };
+        let file = whole_file::Staged::write(self.open_dir()?, temporary, &bytes, access)
+            .map_err(failed)?;
+        let again = read_capped(file.dir(), file.temporary()).map_err(failed)?;
         if again != bytes || read_krl(&again).ok().as_ref() != Some(&(head, revoked.clone())) {
-            staged.discard();
             return Err(KrlFileError::NotAsWritten(self.path()));
         }
-        Ok(staged)
+        Ok(Staged {
+            file,
+            path: self.path(),
+            name: self.name.clone(),
+        })
     }
 
     /// What tells whether the file is the one that was written; none when there is none.
@@ -252,42 +255,17 @@ impl Staged {
     /// # Errors
     /// When that can't be done; what was there is still there then.
     pub fn publish(self) -> Result<Stamp, KrlFileError> {
-        let published = self.rename();
-        published.map_err(|err| {
-            self.discard();
-            let (action, path) = ("replace", self.path.clone());
-            KrlFileError::Io { action, path, err }
+        let Self { file, path, name } = self;
+        let stat = statat(file.dir(), file.temporary(), AtFlags::SYMLINK_NOFOLLOW);
+        let published = stat.map_err(io::Error::from).and_then(|stat| {
+            file.publish(&name)?;
+            Ok(Stamp::of(&stat))
+        });
+        published.map_err(|err| KrlFileError::Io {
+            action: "replace",
+            path,
+            err,
         })
-    }
-
-    fn rename(&self) -> io::Result<Stamp> {
-        let name = self.name.as_str();
-        renameat(&self.dir, self.temporary().as_str(), &self.dir, name)?;
-        let stat = statat(&self.dir, name, AtFlags::SYMLINK_NOFOLLOW)?;
-        fsync(&self.dir)?;
-        Ok(Stamp::of(&stat))
-    }
-
-    /// Writes it, and reads it again.
-    fn write(&self, bytes: &[u8]) -> io::Result<Vec<u8>> {
-        let name = self.temporary();
-        // What a crash left behind would be in the way.
-        let _ = unlinkat(&self.dir, name.as_str(), AtFlags::empty());
-        let mut file = File::from(openat(&self.dir, name.as_str(), CREATE, READABLE)?);
-        // The process's mask takes bits away, and whoever checks a key with ssh-keygen may read it.
-        fchmod(&file, READABLE)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        read_capped(&self.dir, &name)
-    }
-
-    /// What is half written must not fill a disk that is full already.
-    fn discard(&self) {
-        let _ = unlinkat(&self.dir, self.temporary().as_str(), AtFlags::empty());
-    }
-
-    fn temporary(&self) -> String {
-        format!(".{}.new", self.name)
     }
 }
 

@@ -1,19 +1,19 @@
 //! Files in the state directory: read with distrust, written whole.
 
 use std::fs::File;
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Read as _};
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::fs::fchown;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{
-    AtFlags, CWD, FileType, FlockOperation, Mode, OFlags, Stat, flock, fstat, mkdirat, openat,
-    renameat, unlinkat,
+    AtFlags, CWD, FileType, FlockOperation, Gid, Mode, OFlags, Stat, Uid, fchown, flock, fstat,
+    mkdirat, openat, unlinkat,
 };
 use rustix::io::Errno;
 use rustix::process::geteuid;
 
 use crate::open_flags::{DIRECTORY, READ};
+use crate::whole_file::{Access, Staged};
 
 /// The state directory, held open: everything in it is reached through this handle and not by path, so that nobody can
 /// put another directory in its place between two steps.
@@ -274,32 +274,26 @@ impl StateDir {
     pub fn write(&self, name: &str, bytes: &[u8]) -> Result<(), StateError> {
         let path = self.path_of(name);
         let temporary = format!(".{name}.{}", std::process::id());
-        let written = self.write_new(&temporary, bytes).and_then(|()| {
-            renameat(&self.dir, temporary.as_str(), &self.dir, name).map_err(io::Error::from)
-        });
-        if let Err(err) = written {
-            // What was half written must not fill a disk that is full already.
-            let _ = unlinkat(&self.dir, temporary.as_str(), AtFlags::empty());
-            return Err(io_failed("write", &path, err));
-        }
-        self.sync()
-    }
-
-    fn write_new(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
-        // A file of an earlier process with our number would be in the way.
-        let _ = unlinkat(&self.dir, name, AtFlags::empty());
-        let mut file = File::from(openat(&self.dir, name, CREATE, PRIVATE_FILE)?);
-        self.give_to_owner(file.as_fd())?;
-        file.write_all(bytes)?;
-        file.sync_all()
+        let access = Access {
+            mode: PRIVATE_FILE,
+            owner: self.given_owner(),
+        };
+        Staged::write(&self.dir, temporary, bytes, access)
+            .and_then(|staged| staged.publish(name))
+            .map_err(|err| io_failed("write", &path, err))
     }
 
     /// Root enrols hosts for the host agent's user; what root makes must be that user's.
+    fn given_owner(&self) -> Option<(Uid, Gid)> {
+        let Owner { uid, gid } = self.owner;
+        (geteuid().as_raw() != uid).then(|| (Uid::from_raw(uid), Gid::from_raw(gid)))
+    }
+
     fn give_to_owner(&self, file: impl AsFd) -> io::Result<()> {
-        if geteuid().as_raw() == self.owner.uid {
-            return Ok(());
+        match self.given_owner() {
+            Some((uid, gid)) => Ok(fchown(file, Some(uid), Some(gid))?),
+            None => Ok(()),
         }
-        fchown(file, Some(self.owner.uid), Some(self.owner.gid))
     }
 
     /// Takes a file away; one that is not there is gone already.
