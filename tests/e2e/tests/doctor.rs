@@ -197,6 +197,67 @@ fn a_snapshot_that_was_changed_on_the_disk_is_not_believed() {
 }
 
 #[test]
+fn limits_lists_and_accounts_that_do_not_fit_are_found_on_a_real_host_each_with_its_line() {
+    let server = server();
+    privileged();
+    for account in [PRIVILEGED, "keyroster-gone"] {
+        let grant = ["grant", "add", "--user", "alice", "--host-group", "web"];
+        let account = ["--account", account];
+        server.0.admin(&[&grant[..], &account].concat()).unwrap();
+    }
+    let config = format!(
+        "LoginGraceTime 0\nMaxStartups 3\nDenyUsers {PRIVILEGED}\nStrictModes no\n\
+         Match User {ACCOUNT}\n    MaxAuthTries 1\n    AuthenticationMethods password\n"
+    );
+    let host = start_with(&server, &config, 3);
+    let said = doctor(&host, &["--benchmark", "cis"]);
+    for (id, severity_, place) in [
+        ("login-grace-time", "warning", "00-test-0.conf:1"),
+        ("max-startups", "warning", "00-test-0.conf:2"),
+        ("max-auth-tries", "warning", "00-test-0.conf:6"),
+        ("authentication-methods", "error", "00-test-0.conf:7"),
+        ("strict-modes", "warning", "00-test-0.conf:4"),
+        ("account-denied", "warning", PRIVILEGED),
+        ("account-root-equal", "warning", PRIVILEGED),
+        ("account-missing", "warning", "keyroster-gone"),
+        ("cis-login-grace-time", "warning", ""),
+    ] {
+        assert_eq!(severity(&said, id), severity_, "{id}");
+        let what = what(&said, id);
+        assert!(what.contains(place), "{id}: {what}");
+        let mends = finding(&said, id)["mend"].as_str().unwrap_or_default();
+        assert!(!mends.is_empty(), "{id}");
+    }
+    assert_eq!(said["exit_code"], 2);
+}
+
+#[test]
+fn a_user_of_the_key_command_that_is_missing_shared_or_in_groups_is_found() {
+    let server = server();
+    privileged();
+    let host = start(&server, "");
+    let drop_in = host.sshd().dir().join("sshd_config.d/01-user.conf");
+    let effective = host
+        .sshd()
+        .effective("user=root,host=x,addr=192.0.2.1")
+        .unwrap();
+    let line = effective
+        .lines()
+        .find_map(|line| line.strip_prefix("authorizedkeyscommand "));
+    let command = format!("AuthorizedKeysCommand {}\n", line.unwrap());
+    for (user, id) in [
+        ("keyroster-no-such-user", "command-user-missing"),
+        ("root", "command-user-shared"),
+        (PRIVILEGED, "command-user-groups"),
+    ] {
+        let text = format!("{command}AuthorizedKeysCommandUser {user}\n");
+        std::fs::write(&drop_in, text).unwrap();
+        let what = what(&doctor(&host, &[]), id);
+        assert!(what.contains(user), "{what}");
+    }
+}
+
+#[test]
 fn whoever_is_not_root_is_told_what_could_not_be_seen() {
     let server = server();
     let host = start(&server, "");
@@ -238,6 +299,19 @@ fn people_get_problems_first_with_the_command_that_mends_them() {
     assert!(done.stdout.contains("\n        mend: "), "{}", done.stdout);
 }
 
+/// Makes the account that is in a group of root's equals.
+fn privileged() {
+    Account::login(PRIVILEGED).unwrap();
+    until("the account to be in its group", LIMIT, || {
+        // Another test may hold the lock on the file of groups.
+        let mut add = std::process::Command::new("gpasswd");
+        add.args(["--add", PRIVILEGED, "adm"]);
+        let done = keyroster_testkit::finish(&mut add, LIMIT)?;
+        Ok(done.status.success().then_some(()))
+    })
+    .unwrap();
+}
+
 /// A key server with a grant for the account, and what its key lies in.
 fn server() -> (KeyServer, RootDir) {
     server_with(&[])
@@ -263,6 +337,11 @@ fn server_with(bounds: &[&str]) -> (KeyServer, RootDir) {
 
 /// A host that was told of the grant.
 fn start(server: &(KeyServer, RootDir), sshd: &str) -> Host {
+    start_with(server, sshd, 1)
+}
+
+/// One that was told of grants for so many accounts.
+fn start_with(server: &(KeyServer, RootDir), sshd: &str, accounts: usize) -> Host {
     let host = Host::builder(&server.0, "web-1", "web")
         .sshd(sshd)
         .start()
@@ -273,7 +352,8 @@ fn start(server: &(KeyServer, RootDir), sshd: &str) -> Host {
     std::fs::write(host.dir().join(SETTINGS), settings).unwrap();
     until("the host to hold the snapshot", LIMIT, || {
         let status = host.status()?.stdout;
-        Ok(status.contains("\"accounts\":1").then_some(()))
+        let told = format!("\"accounts\":{accounts},");
+        Ok(status.contains(&told).then_some(()))
     })
     .unwrap();
     host
@@ -341,4 +421,6 @@ fn errors(said: &Value) -> Vec<&str> {
 
 const LIMIT: std::time::Duration = std::time::Duration::from_secs(30);
 const ACCOUNT: &str = "keyroster-t1";
+/// An account that is in a group of root's equals.
+const PRIVILEGED: &str = "keyroster-t-adm";
 const SETTINGS: &str = "doctor.toml";

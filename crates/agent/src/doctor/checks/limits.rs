@@ -31,7 +31,7 @@ pub fn check(facts: &SshdFacts) -> Vec<Finding> {
     let grace = seconds(value("LoginGraceTime"))
         .filter(|it| !(SHORTEST_GRACE_S..=LONGEST_GRACE_S).contains(it));
     let startups = first_number(value("MaxStartups")).filter(|it| *it < LEAST_STARTUPS);
-    let tries = first_number(value("MaxAuthTries")).filter(|it| *it < LEAST_TRIES);
+    let tries = facts.logins.iter().find_map(too_few_tries);
     let mut findings = vec![
         Finding::judge(
             &GRACE_TIME,
@@ -50,7 +50,10 @@ pub fn check(facts: &SshdFacts) -> Vec<Finding> {
         ),
         Finding::judge(
             &TRIES,
-            tries.map(|it| format!("MaxAuthTries is {it} by {}", place("MaxAuthTries"))),
+            tries.map(|(asked, tries)| {
+                let (user, place) = (&asked.login.user, facts.place("MaxAuthTries", &asked.login));
+                format!("MaxAuthTries is {tries} by {place}, for \"{user}\"")
+            }),
             "MaxAuthTries leaves room for several keys",
         ),
     ];
@@ -62,6 +65,12 @@ pub fn check(facts: &SshdFacts) -> Vec<Finding> {
         ));
     }
     findings
+}
+
+/// The only one of the limits that may stand in a `Match` block.
+fn too_few_tries(asked: &Asked) -> Option<(&Asked, u32)> {
+    let tries = first_number(asked.effective.first("MaxAuthTries").unwrap_or_default())?;
+    (tries < LEAST_TRIES).then_some((asked, tries))
 }
 
 fn penalties(asked: &Asked) -> Option<String> {
