@@ -39,6 +39,7 @@ pub mod status;
 pub mod trust;
 
 mod open_flags;
+mod spans;
 mod whole_file;
 
 #[cfg(test)]

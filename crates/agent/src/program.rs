@@ -193,7 +193,8 @@ fn status(args: &StatusArgs) -> Result<(), AgentError> {
         let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
         say(&status::to_json(&lines).to_string());
     } else {
-        say(&lines.join("\n"));
+        let now_s = SystemClock::new()?.now().wall_s();
+        say(&status::for_people(&lines, now_s).join("\n"));
     }
     Ok(())
 }

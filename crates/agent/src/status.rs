@@ -14,6 +14,7 @@ use crate::core::knowledge::Knowledge;
 use crate::core::moment::Moment;
 use crate::reply;
 use crate::shared::{Health, ListHealth, Shared};
+use crate::spans::{from_now, span};
 use crate::state::Credential;
 
 /// Who the host is, for reports.
@@ -232,6 +233,28 @@ pub fn to_json(lines: &[&str]) -> serde_json::Value {
             (name.to_owned(), scalar)
         });
     serde_json::Value::Object(fields.collect())
+}
+
+/// Lines as they came over the socket, with times as people read them.
+#[must_use]
+pub fn for_people(lines: &[String], now_s: i64) -> Vec<String> {
+    lines.iter().map(|line| for_a_person(line, now_s)).collect()
+}
+
+fn for_a_person(line: &str, now_s: i64) -> String {
+    let told = line.split_once(' ').and_then(|(name, value)| {
+        let number: i64 = value.parse().ok()?;
+        let count = number.unsigned_abs();
+        Some(match name {
+            "staleness_ms" => format!("confirmed {} ago", span(count / 1000)),
+            "revoked_keys_age_ms" => format!("revoked_keys_confirmed {} ago", span(count / 1000)),
+            "max_staleness_s" => format!("max_staleness {}", span(count)),
+            "grace_s" => format!("grace {}", span(count)),
+            "certificate_until_s" => format!("certificate_ends {}", from_now(number, now_s)),
+            _ => return None,
+        })
+    });
+    told.unwrap_or_else(|| line.to_owned())
 }
 
 /// Error texts come from everywhere; the protocol takes no control characters.

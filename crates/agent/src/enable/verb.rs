@@ -18,6 +18,7 @@ use crate::enable::watcher::Watcher;
 use crate::enable::{diff, finish};
 use crate::error::AgentError;
 use crate::program::say;
+use crate::spans::span;
 use crate::state::dir::Lock;
 
 /// Has sshd ask keyroster.
@@ -137,8 +138,8 @@ fn introduce(places: &Places, args: &EnableArgs, before: &Content, text: &str) {
     match args.confirm_within {
         Within::Never => say("and reload sshd; it stays whether or not anybody logs in"),
         Within::Time(time) => say(&format!(
-            "and reload sshd; take it back unless somebody logs in within {} s",
-            time.as_secs()
+            "and reload sshd; take it back unless somebody logs in within {}",
+            span(time.as_secs())
         )),
     }
 }

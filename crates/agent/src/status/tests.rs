@@ -77,3 +77,21 @@ fn a_report_survives_the_protocol() {
         "what is not known is not there"
     );
 }
+
+#[test]
+fn people_are_told_times_in_their_own_units_and_programs_numbers() {
+    let mut told = report(&known(), 107);
+    told.certificate_until_s = Some(1_000 + 60 * 86_400);
+    let told = lines(&told);
+    let people = for_people(&told, 1_000);
+    for line in [
+        "confirmed 7 s ago",
+        "certificate_ends in 60 days",
+        "state fresh",
+    ] {
+        assert!(people.iter().any(|it| it == line), "{people:?}");
+    }
+    let raw = |line: &String| line.contains("_ms ") || line.contains("_s ");
+    assert!(!people.iter().any(raw), "{people:?}");
+    assert!(told.iter().any(|line| line == "staleness_ms 7000"));
+}

@@ -2,6 +2,7 @@
 
 use crate::doctor::facts::Seen;
 use crate::doctor::finding::{Finding, rules};
+use crate::spans::span;
 
 rules! {
     SKEW = Warning "clock-skew": "this host's clock and the key server's differ by more than a minute",
@@ -19,8 +20,12 @@ pub fn check(ahead_s: Option<i64>, synchronised: &Seen<Option<bool>>) -> Vec<Fin
     if let Some(ahead) = ahead_s {
         let apart = ahead.unsigned_abs();
         let which = if ahead > 0 { "behind" } else { "ahead of" };
-        let skew = (apart > MOST_S)
-            .then(|| format!("this host's clock is {apart} s {which} the key server's"));
+        let skew = (apart > MOST_S).then(|| {
+            format!(
+                "this host's clock is {} {which} the key server's",
+                span(apart)
+            )
+        });
         findings.push(Finding::judge(
             &SKEW,
             skew,

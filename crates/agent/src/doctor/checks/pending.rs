@@ -2,6 +2,7 @@
 
 use crate::doctor::facts::Seen;
 use crate::doctor::finding::{Finding, rules};
+use crate::spans::span;
 
 rules! {
     WAITS = Note "change-waits": "`enable` waits for the first login",
@@ -33,7 +34,10 @@ pub fn check(pending: &Seen<Pending>) -> Finding {
         Ok(Pending::Nothing) => Finding::holds(&WAITS, "no change waits for its first login"),
         Ok(Pending::Until(left_s)) => Finding::broken(
             &WAITS,
-            format!("a change is taken back in {left_s} s unless somebody logs in"),
+            format!(
+                "a change is taken back in {} unless somebody logs in",
+                span(*left_s)
+            ),
         ),
         Ok(Pending::Open) => Finding::broken(
             &WAITS,

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use crate::doctor::facts::Seen;
 use crate::doctor::facts::agent::{DiskFacts, SocketFact};
 use crate::doctor::finding::{Finding, rules};
+use crate::spans::span;
 
 rules! {
     NOT_ENROLLED = Warning "not-enrolled": "this host is not enrolled",
@@ -74,7 +75,7 @@ fn standing(report: &BTreeMap<String, String>) -> Vec<Finding> {
     let field = |name: &str| report.get(name).map(String::as_str);
     let state = field("state").unwrap_or_default();
     let age = match field("staleness_ms").and_then(|ms| ms.parse::<u64>().ok()) {
-        Some(ms) => format!("{state}: last confirmed {} s ago", ms / 1000),
+        Some(ms) => format!("{state}: last confirmed {} ago", span(ms / 1000)),
         None => state.to_owned(),
     };
     let is_in = |states: &[&str]| states.contains(&state).then(|| age.clone());
