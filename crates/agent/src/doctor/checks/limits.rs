@@ -43,7 +43,7 @@ pub fn check(facts: &SshdFacts) -> Vec<Finding> {
             startups.map(|it| {
                 format!(
                     "MaxStartups begins to refuse at {it} by {}",
-                    place("MaxStartups")
+                    place_of_startups(facts, asked, it)
                 )
             }),
             "MaxStartups leaves room",
@@ -73,6 +73,15 @@ fn too_few_tries(asked: &Asked) -> Option<(&Asked, u32)> {
     (tries < LEAST_TRIES).then_some((asked, tries))
 }
 
+/// Of several lines OpenSSH 9.2 takes the last, where the first wins of other keywords: the one that says what sshd says.
+fn place_of_startups(facts: &SshdFacts, asked: &Asked, begin: u32) -> String {
+    let lines = facts.tree.holding("MaxStartups", &asked.login);
+    let said = lines
+        .iter()
+        .find(|it| first_number(&it.value) == Some(begin));
+    said.map_or_else(|| "sshd's default".to_owned(), |it| it.place.to_string())
+}
+
 fn penalties(asked: &Asked) -> Option<String> {
     let off = asked.effective.first("PerSourcePenalties") == Some("no");
     let exempt = asked.effective.set("PerSourcePenaltyExemptList").is_some();
@@ -98,7 +107,7 @@ const FIRST_WITH_PENALTIES: Version = Version::new(9, 8);
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::doctor::checks::testing::{asked, broken};
+    use crate::doctor::checks::testing::{asked, broken, what_of};
 
     fn ids(version: Version, said: &str) -> Vec<&'static str> {
         let mut facts = asked(&[("deploy", said)], "");
@@ -123,6 +132,15 @@ mod tests {
         ] {
             assert_eq!(ids(Version::new(9, 2), said), [id], "{said}");
         }
+    }
+
+    #[test]
+    fn the_line_is_named_that_says_what_sshd_says() {
+        let tree = "MaxStartups 100\nMaxStartups 3\n";
+        let facts = asked(&[("deploy", "maxstartups 3:30:3\n")], tree);
+        let findings = check(&facts);
+        let what = what_of(&findings, "max-startups");
+        assert!(what.ends_with(":2"), "{what}");
     }
 
     #[test]
