@@ -3,7 +3,11 @@
 //! It finds misspelt keywords, files that are not there and missing host keys. It does not find a key command that is missing,
 //! not trusted or has an unknown token: those show at a login only.
 
-use crate::run::{CHECK_LIMIT, finish};
+use std::fs::DirBuilder;
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::Path;
+
+use crate::run::{CHECK_LIMIT, Finished, finish};
 use crate::{Sshd, SshdError};
 
 /// What `sshd -t` says of a configuration.
@@ -22,18 +26,32 @@ impl Sshd {
     /// # Errors
     /// When sshd can't be run or does not end.
     pub fn check(&self) -> Result<Verdict, SshdError> {
-        let done = finish(self.command().arg("-t"), CHECK_LIMIT)?;
+        let done = self.ask(&["-t"])?;
         if done.status.success() {
             return Ok(Verdict::Sound);
         }
         Ok(Verdict::Broken(done.said()))
     }
+
+    /// Runs it with these arguments to its end. On Debian a directory that it demands, after it has read its configuration, is there
+    /// only while `ssh.service` runs; it is made, as that service makes it, so that a stopped sshd can be asked too.
+    pub(crate) fn ask(&self, arguments: &[&str]) -> Result<Finished, SshdError> {
+        let done = finish(self.command().args(arguments), CHECK_LIMIT)?;
+        let missing = format!("Missing privilege separation directory: {RUN_SSHD}");
+        if done.status.success() || !done.stderr.contains(&missing) {
+            return Ok(done);
+        }
+        let made = DirBuilder::new().mode(RUN_SSHD_MODE).create(RUN_SSHD);
+        made.map_err(|err| SshdError::io("make", Path::new(RUN_SSHD), err))?;
+        finish(self.command().args(arguments), CHECK_LIMIT)
+    }
 }
+
+const RUN_SSHD: &str = "/run/sshd";
+const RUN_SSHD_MODE: u32 = 0o755;
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use keyroster_testkit::RootDir;
 
     use super::*;

@@ -5,7 +5,6 @@
 
 use std::collections::BTreeMap;
 
-use crate::run::{CHECK_LIMIT, finish};
 use crate::{Sshd, SshdError};
 
 /// A connection as `Match` sees it.
@@ -86,9 +85,8 @@ impl Sshd {
     /// # Errors
     /// When sshd can't be run, or can't read its configuration.
     pub fn effective(&self, connection: &Connection) -> Result<Effective, SshdError> {
-        let mut command = self.command();
-        command.args(["-T", "-C", &connection.text()]);
-        let printed = finish(&mut command, CHECK_LIMIT)?.success("sshd -T")?;
+        let done = self.ask(&["-T", "-C", &connection.text()])?;
+        let printed = done.success("sshd -T")?;
         Ok(Effective::parse(&printed))
     }
 }

@@ -185,6 +185,37 @@ pub fn reload(config: &Path) -> Result<Vec<Reloaded>, SshdError> {
     listeners.iter().map(Listener::reload).collect()
 }
 
+/// Whether an sshd runs with a configuration, or systemd listens for one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub enum Presence {
+    /// One does, or is about to.
+    Running,
+    /// None does: the next one that starts reads what is there then.
+    Nobody,
+}
+
+/// Whether an sshd runs with this configuration.
+///
+/// # Errors
+/// When processes can't be looked at.
+pub fn presence(config: &Path) -> Result<Presence, SshdError> {
+    let runs = starting(config)?.is_some()
+        || !Listener::of(config)?.is_empty()
+        || (config == Path::new(DEFAULT_CONFIG) && systemd_listens());
+    Ok(match runs {
+        true => Presence::Running,
+        false => Presence::Nobody,
+    })
+}
+
+/// For an sshd that it starts anew for each connection.
+fn systemd_listens() -> bool {
+    let mut command = Command::new(SYSTEMCTL);
+    command.args(["is-active", "--quiet", "--", "ssh.socket", "sshd.socket"]);
+    systemd_runs() && finish(&mut command, TOOL_LIMIT).is_ok_and(|done| done.status.success())
+}
+
 /// An sshd of root's that was started to listen with this configuration, and does not listen yet.
 fn starting(config: &Path) -> Result<Option<u32>, SshdError> {
     let own = same_file(config);

@@ -61,6 +61,9 @@ pub struct DisableArgs {
     /// Show what would be done, but change nothing
     #[arg(long)]
     pub dry_run: bool,
+    /// Go on though sshd would take nobody's key then, not even from a break-glass file
+    #[arg(long)]
+    pub without_break_glass: bool,
 }
 
 /// Where things are.
@@ -69,9 +72,9 @@ pub struct PlaceArgs {
     /// The program of sshd [default: the one that listens]
     #[arg(long, value_name = "PATH")]
     pub sshd: Option<PathBuf>,
-    /// What sshd reads; drop-ins are in `sshd_config.d` beside it
-    #[arg(long, value_name = "FILE", default_value = keyroster_sshd::DEFAULT_CONFIG)]
-    pub sshd_config: PathBuf,
+    /// What sshd reads; drop-ins are in `sshd_config.d` beside it [default: /etc/ssh/sshd_config; `disable` takes all that were enabled]
+    #[arg(long, value_name = "FILE")]
+    pub sshd_config: Option<PathBuf>,
     /// Where it is written down what was there before
     #[arg(long, value_name = "DIR", default_value = DEFAULT_STATE)]
     pub state: PathBuf,

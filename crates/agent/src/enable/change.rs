@@ -59,7 +59,7 @@ impl Change<'_> {
         Ok(Pending {
             subject: Subject::of(self.places),
             before: self.before.clone(),
-            previous: self.records.enabled()?,
+            previous: self.records.enabled_in(&self.places.drop_in.config)?,
             written: Bytes(self.text.clone().into_bytes()),
             boot: now.boot.to_string(),
             deadline_ms: deadline.map(|time| u64::try_from(time.as_millis()).unwrap_or(u64::MAX)),
@@ -74,7 +74,7 @@ impl Change<'_> {
         clock: &SystemClock,
     ) -> Result<Vec<Reloaded>, EnableError> {
         watcher.start(self.records.path())?;
-        self.records.set_enabled(Some(&self.enabled(pending)))?;
+        self.records.set_enabled(&self.enabled(pending))?;
         self.place.put(&Content::drop_in(self.text.as_bytes()))?;
         let reloaded = restore::reload(&self.places.sshd)?;
         if pending.deadline_ms.is_none() {

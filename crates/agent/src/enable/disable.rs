@@ -1,22 +1,39 @@
 //! `disable`: sshd asks keyroster no longer.
 //!
 //! It is what a package runs before its programs go, so it needs none of them: no host agent, no key server, not even the record of
-//! what was there before. Then the drop-in is known by what it says.
+//! what was there before. Then the drop-in is known by what it says. Everything that could stop it is looked for before anything is
+//! changed, and what fails afterwards has the drop-in put back: half of it would be a key command that is gone, or a host that
+//! nobody can enter.
 
-use keyroster_sshd::Connection;
-use keyroster_sshd::check::Verdict;
-use keyroster_sshd::would_be::WouldBe;
+use std::collections::BTreeSet;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use keyroster_sshd::would_be::DropIn;
+use keyroster_sshd::{DEFAULT_CONFIG, SshdError};
 
 use crate::clock::{Clock as _, SystemClock};
 use crate::enable::args::DisableArgs;
 use crate::enable::drop_in::{self, Origin};
 use crate::enable::error::EnableError;
 use crate::enable::file::{Content, Place};
-use crate::enable::places::Places;
-use crate::enable::record::{Enabled, Outcome, Records, Subject};
+use crate::enable::places::{DROP_IN, Places};
+use crate::enable::record::{Enabled, Outcome, Records};
 use crate::enable::restore::{self, PutBack};
-use crate::enable::{diff, granted, verb, whereabouts};
+use crate::enable::{diff, verb};
 use crate::program::say;
+
+mod gate;
+
+/// One configuration of sshd's that may ask keyroster.
+#[derive(Debug)]
+struct Case {
+    drop_in: DropIn,
+    /// The sshd that reads it; none where OpenSSH or that configuration is gone, and so nobody is to be told.
+    places: Option<Places>,
+    place: Place,
+    plan: Plan,
+}
 
 /// What is to be done.
 #[derive(Debug)]
@@ -24,62 +41,127 @@ struct Plan {
     now: Content,
     before: Content,
     written: Vec<u8>,
+    known: Known,
 }
 
-/// Puts back what was there before keyroster.
+/// Whether something is written down about a configuration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Known {
+    Yes,
+    No,
+}
+
+/// Puts back what was there before keyroster: in the configuration that was asked for, else in all that are written down.
 ///
 /// # Errors
-/// When it can't, or when sshd still asks keyroster afterwards.
+/// When it can't, or when sshd would still ask keyroster afterwards, or let nobody in. Then everything is as it was.
 pub fn disable(args: &DisableArgs) -> Result<(), EnableError> {
     verb::require_root()?;
-    let places = Places::of(&args.places)?;
-    let records = records(args, &places);
+    let records = records(args);
     let _lock = verb::lock(records.as_ref())?;
-    // A directory that is not there holds no drop-in.
-    let place = match places.drop_in.directory.symlink_metadata() {
-        Err(err) if err.kind() == std::io::ErrorKind::NotFound => None,
-        _ => Some(Place::open(&places.drop_in)?),
-    };
-    if let Some(place) = &place {
-        let plan = plan(&places, records.as_ref(), place)?;
-        show(&plan, &places);
-        gate(&places, &plan)?;
-        if !args.dry_run {
-            carry_out(&places, records.as_ref(), place, &plan)?;
-        }
+    let mut cases = Vec::new();
+    for config in configs(args, records.as_ref()) {
+        cases.extend(look(args, &config, records.as_ref())?);
     }
     if args.dry_run {
         say("nothing was changed");
         return Ok(());
     }
-    nothing_left(&places)
+    for case in &cases {
+        case.carry_out(records.as_ref())?;
+    }
+    Ok(())
 }
 
 /// What is written down, if that can be had: a disk that is full must not keep anybody from disabling.
-fn records(args: &DisableArgs, places: &Places) -> Option<Records> {
+fn records(args: &DisableArgs) -> Option<Records> {
     let records = match args.dry_run {
-        true => Records::open(&places.state),
-        false => Records::create(&places.state).map(Some),
+        true => Records::open(&args.places.state),
+        false => Records::create(&args.places.state).map(Some),
     };
     records.unwrap_or_else(|err| {
-        say(&format!(
-            "not known: what was there before keyroster ({err})"
-        ));
+        not_known(&err);
         None
     })
 }
 
-fn plan(places: &Places, records: Option<&Records>, place: &Place) -> Result<Plan, EnableError> {
+/// A record that can't be read must not keep anybody from disabling.
+fn enabled(records: Option<&Records>) -> Vec<Enabled> {
+    let read = records.map_or(Ok(Vec::new()), Records::enabled);
+    read.unwrap_or_else(|err| {
+        not_known(&err);
+        Vec::new()
+    })
+}
+
+fn not_known(err: &EnableError) {
+    say(&format!(
+        "not known: what was there before keyroster ({err})"
+    ));
+}
+
+/// The configurations that are meant. The usual one is, also when nothing is written down: its drop-in may come from elsewhere.
+fn configs(args: &DisableArgs, records: Option<&Records>) -> BTreeSet<PathBuf> {
+    if let Some(config) = &args.places.sshd_config {
+        return BTreeSet::from([config.clone()]);
+    }
+    let mut configs = BTreeSet::from([PathBuf::from(DEFAULT_CONFIG)]);
+    configs.extend(enabled(records).into_iter().map(|one| one.subject.config));
+    let pending = records.and_then(|records| records.pending().ok().flatten());
+    configs.extend(pending.map(|pending| pending.subject.config));
+    configs
+}
+
+fn look(
+    args: &DisableArgs,
+    config: &Path,
+    records: Option<&Records>,
+) -> Result<Option<Case>, EnableError> {
+    let drop_in = DropIn::beside(config, DROP_IN);
+    // A directory that is not there holds no drop-in.
+    let place = match drop_in.directory.symlink_metadata() {
+        Err(err) if err.kind() == ErrorKind::NotFound => return Ok(None),
+        _ => Place::open(&drop_in)?,
+    };
+    let case = Case {
+        plan: plan(config, records, &place)?,
+        places: places(args, config)?,
+        place,
+        drop_in,
+    };
+    case.show();
+    if let Some(places) = &case.places {
+        gate::open(args, places, (&case.plan.now, &case.plan.before))?;
+    }
+    Ok(Some(case))
+}
+
+fn places(args: &DisableArgs, config: &Path) -> Result<Option<Places>, EnableError> {
+    if !config.exists() {
+        return Ok(None);
+    }
+    match Places::reading(&args.places, config) {
+        Err(EnableError::Sshd(SshdError::Start { err, .. }))
+            if err.kind() == ErrorKind::NotFound =>
+        {
+            say("no sshd is installed: there is none to tell");
+            Ok(None)
+        }
+        places => places.map(Some),
+    }
+}
+
+fn plan(config: &Path, records: Option<&Records>, place: &Place) -> Result<Plan, EnableError> {
     let now = place.read()?;
-    let subject = Subject::of(places);
-    if let Some(Enabled {
-        original, written, ..
-    }) = known(records).filter(|enabled| enabled.subject.config == subject.config)
-    {
+    let known = enabled(records)
+        .into_iter()
+        .find(|one| one.subject.config == config);
+    if let Some(enabled) = known {
         return Ok(Plan {
             now,
-            before: original,
-            written: written.0,
+            before: enabled.original,
+            written: enabled.written.0,
+            known: Known::Yes,
         });
     }
     // Nothing is written down: what is ours goes, what is not stays.
@@ -93,103 +175,96 @@ fn plan(places: &Places, records: Option<&Records>, place: &Place) -> Result<Pla
         now,
         before,
         written,
+        known: Known::No,
     })
 }
 
-/// What is written down. A record that can't be read must not keep anybody from disabling.
-fn known(records: Option<&Records>) -> Option<Enabled> {
-    match records?.enabled() {
-        Ok(enabled) => enabled,
-        Err(err) => {
-            say(&format!(
-                "not known: what was there before keyroster ({err})"
-            ));
-            None
+impl Case {
+    fn show(&self) {
+        let Plan { now, before, .. } = &self.plan;
+        let path = self.drop_in.path();
+        if now == before {
+            say(&format!("nothing to do in \"{}\"", path.display()));
+            return;
+        }
+        say(&match before {
+            Content::Absent => format!("remove \"{}\"", path.display()),
+            Content::File { .. } => format!("put back what \"{}\" was", path.display()),
+        });
+        for line in diff::lines(&now.text(), &before.text()) {
+            say(&line);
         }
     }
-}
 
-fn show(plan: &Plan, places: &Places) {
-    let path = places.drop_in.path();
-    if plan.now == plan.before {
-        say(&format!("nothing to do in \"{}\"", path.display()));
-        return;
+    fn carry_out(&self, records: Option<&Records>) -> Result<(), EnableError> {
+        let clock = SystemClock::new().map_err(|err| EnableError::Internal(err.to_string()))?;
+        let change = (self.plan.written.as_slice(), &self.plan.before);
+        let put = restore::put_back(&self.place, records, change, &clock.now())?;
+        if let Some(places) = &self.places
+            && let Err(failure) = self.tell(places, &put)
+        {
+            return Err(self.undo(places, failure));
+        }
+        let path = self.place.path().display();
+        match &put {
+            PutBack::Already => {}
+            PutBack::Done => tracing::warn!(drop_in = %path, "keyroster is disabled"),
+            PutBack::KeptAside(kept) => {
+                say(&format!(
+                    "it had been edited; what it was is in \"{}\"",
+                    kept.display()
+                ));
+                tracing::warn!(drop_in = %path, kept = %kept.display(), "keyroster is disabled");
+            }
+        }
+        records.map_or(Ok(()), |records| self.forget(records))
     }
-    say(&match plan.before {
-        Content::Absent => format!("remove \"{}\"", path.display()),
-        Content::File { .. } => format!("put back what \"{}\" was", path.display()),
-    });
-    for line in diff::lines(&plan.now.text(), &plan.before.text()) {
-        say(&line);
-    }
-}
 
-/// The configuration without us must be one that sshd takes; where it refuses it already, we make nothing worse.
-fn gate(places: &Places, plan: &Plan) -> Result<(), EnableError> {
-    if plan.now == plan.before {
-        return Ok(());
+    /// Has sshd read it. Also where the file was as before already: an earlier run may have ended in between, or somebody has
+    /// taken the file away by hand.
+    fn tell(&self, places: &Places, put: &PutBack) -> Result<(), EnableError> {
+        match restore::reload(&places.sshd) {
+            Ok(all) => {
+                for one in all {
+                    say(&verb::reloaded(&one));
+                }
+            }
+            Err(EnableError::Broken(said))
+                if *put == PutBack::Already && self.plan.known == Known::No =>
+            {
+                say(&format!(
+                    "sshd refuses its configuration, and was not told: {said}"
+                ));
+            }
+            Err(err) => return Err(err),
+        }
+        gate::nothing_left(places)
     }
-    let without = WouldBe::new(&places.sshd, &places.drop_in, plan.before.bytes())?;
-    match (places.sshd.check()?, without.sshd().check()?) {
-        (Verdict::Sound, Verdict::Broken(said)) => Err(EnableError::BrokenWithout(said)),
-        _ => Ok(()),
-    }
-}
 
-fn carry_out(
-    places: &Places,
-    records: Option<&Records>,
-    place: &Place,
-    plan: &Plan,
-) -> Result<(), EnableError> {
-    let now = SystemClock::new()
-        .map_err(|err| EnableError::Internal(err.to_string()))?
-        .now();
-    let change = (plan.written.as_slice(), &plan.before);
-    let put = restore::put_back(place, records, change, &now)?;
-    match &put {
-        PutBack::Already => {}
-        PutBack::Done => tracing::warn!(drop_in = %place.path().display(), "keyroster is disabled"),
-        PutBack::KeptAside(kept) => {
-            say(&format!(
-                "it had been edited; what it was is in \"{}\"",
-                kept.display()
-            ));
-            tracing::warn!(drop_in = %place.path().display(), kept = %kept.display(), "keyroster is disabled");
+    fn undo(&self, places: &Places, failure: EnableError) -> EnableError {
+        let put = self.place.put(&self.plan.now);
+        // It may be what has failed, and the file is what the next sshd reads.
+        if let Err(err) = restore::reload(&places.sshd) {
+            tracing::warn!(%err, "sshd was not told of the drop-in that was put back");
+        }
+        match put {
+            Ok(()) => failure,
+            Err(undo) => EnableError::HalfDone {
+                failure: Box::new(failure),
+                undo: Box::new(undo),
+            },
         }
     }
-    // Also where the file was as before already: an earlier run may have ended in between.
-    for reloaded in restore::reload(&places.sshd)? {
-        say(&verb::reloaded(&reloaded));
-    }
-    let Some(records) = records else {
-        return Ok(());
-    };
-    records.set_enabled(None)?;
-    if records.pending().ok().flatten().is_some() {
-        records.tell_outcome(&Outcome::TakenBack("`disable`".to_owned()));
-    }
-    records.set_pending(None)
-}
 
-/// Whether sshd asks keyroster in some other way than by our drop-in.
-fn nothing_left(places: &Places) -> Result<(), EnableError> {
-    let mut accounts = vec!["root".to_owned()];
-    accounts.extend(granted::local_logins()?);
-    for account in accounts.iter().take(MAX_ASKED) {
-        let effective = places.sshd.effective(&Connection::local(account)?)?;
-        let Some(command) = effective.key_command() else {
-            continue;
-        };
-        if drop_in::program_of(command).is_some_and(drop_in::is_lookup) {
-            return Err(EnableError::StillThere(whereabouts::of_program(
-                places,
-                drop_in::is_lookup,
-            )));
+    /// Of this configuration, and of no other.
+    fn forget(&self, records: &Records) -> Result<(), EnableError> {
+        let config = &self.drop_in.config;
+        records.forget_enabled(config)?;
+        let pending = records.pending().ok().flatten();
+        if pending.is_some_and(|pending| pending.subject.config == *config) {
+            records.tell_outcome(&Outcome::TakenBack("`disable`".to_owned()));
+            records.set_pending(None)?;
         }
+        Ok(())
     }
-    Ok(())
 }
-
-/// Accounts that sshd is asked about.
-const MAX_ASKED: usize = 32;

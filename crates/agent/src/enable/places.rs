@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use keyroster_keys::AccountName;
 use keyroster_sshd::service::Listener;
 use keyroster_sshd::would_be::DropIn;
-use keyroster_sshd::{Binary, Sshd};
+use keyroster_sshd::{Binary, DEFAULT_CONFIG, Sshd};
 
 use crate::enable::args::PlaceArgs;
 use crate::enable::error::EnableError;
@@ -44,6 +44,15 @@ impl Places {
     /// # Errors
     /// When sshd can't be run, or a path can't stand in a configuration.
     pub fn of(args: &PlaceArgs) -> Result<Self, EnableError> {
+        let config = args.sshd_config.as_deref();
+        Self::reading(args, config.unwrap_or(Path::new(DEFAULT_CONFIG)))
+    }
+
+    /// The same for an sshd that reads this.
+    ///
+    /// # Errors
+    /// As for [`Self::of`].
+    pub fn reading(args: &PlaceArgs, sshd_config: &Path) -> Result<Self, EnableError> {
         let config = args.lookup_config.as_deref();
         for path in [args.lookup.as_path(), &args.break_glass_dir]
             .into_iter()
@@ -53,13 +62,13 @@ impl Places {
                 return Err(EnableError::Path(path.to_owned()));
             }
         }
-        let listeners = Listener::of(&args.sshd_config)?;
+        let listeners = Listener::of(sshd_config)?;
         let listener = listeners.first();
         let binary = Binary::find(args.sshd.as_deref(), listener)?;
         let overrides = listener.map(Listener::overrides).unwrap_or_default();
         Ok(Self {
-            sshd: Sshd::new(binary, &args.sshd_config).with_overrides(overrides),
-            drop_in: DropIn::beside(&args.sshd_config, DROP_IN),
+            sshd: Sshd::new(binary, sshd_config).with_overrides(overrides),
+            drop_in: DropIn::beside(sshd_config, DROP_IN),
             listeners,
             state: args.state.clone(),
             lookup: Lookup {

@@ -3,8 +3,10 @@
 //! They are root's and not the host agent's, since who can write them decides what root puts into sshd's configuration. Each is
 //! on disk, synced, before the thing that it is about is changed.
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
+use keyroster_sshd::DEFAULT_CONFIG;
 use keyroster_sshd::would_be::DropIn;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -166,12 +168,21 @@ impl Records {
         Ok(self.dir.try_lock(WATCH)?)
     }
 
-    /// That keyroster is enabled.
+    /// Where keyroster is enabled: one record for each of sshd's configurations.
     ///
     /// # Errors
-    /// When the record can't be read.
-    pub fn enabled(&self) -> Result<Option<Enabled>, EnableError> {
-        self.read(ENABLED)
+    /// When they can't be read.
+    pub fn enabled(&self) -> Result<Vec<Enabled>, EnableError> {
+        Ok(self.read(ENABLED)?.unwrap_or_default())
+    }
+
+    /// That keyroster is enabled in a configuration.
+    ///
+    /// # Errors
+    /// When the records can't be read.
+    pub fn enabled_in(&self, config: &Path) -> Result<Option<Enabled>, EnableError> {
+        let all = self.enabled()?;
+        Ok(all.into_iter().find(|one| one.subject.config == config))
     }
 
     /// What waits for its first login.
@@ -190,12 +201,52 @@ impl Records {
         self.read(OUTCOME)
     }
 
-    /// Writes down that keyroster is enabled, or no longer.
+    /// Writes down that keyroster is enabled in a configuration.
+    ///
+    /// # Errors
+    /// When it can't be written, or those of other configurations can't be read.
+    pub fn set_enabled(&self, enabled: &Enabled) -> Result<(), EnableError> {
+        let mut all = self.enabled()?;
+        all.retain(|one| one.subject.config != enabled.subject.config);
+        all.push(enabled.clone());
+        if enabled.subject.config == Path::new(DEFAULT_CONFIG) {
+            self.keep_original(&enabled.original)?;
+        }
+        self.write(ENABLED, Some(&all))
+    }
+
+    /// Writes down that it is no longer.
     ///
     /// # Errors
     /// When it can't be written.
-    pub fn set_enabled(&self, enabled: Option<&Enabled>) -> Result<(), EnableError> {
-        self.write(ENABLED, enabled)
+    pub fn forget_enabled(&self, config: &Path) -> Result<(), EnableError> {
+        // What can't be read says nothing of other configurations either.
+        let mut all = self.enabled().unwrap_or_default();
+        all.retain(|one| one.subject.config != config);
+        self.write(ENABLED, (!all.is_empty()).then_some(&all))?;
+        if config == Path::new(DEFAULT_CONFIG) {
+            self.dir.remove(ORIGINAL)?;
+        }
+        Ok(())
+    }
+
+    /// The file that was there, for a package's script that has no program of ours left to read records with.
+    fn keep_original(&self, original: &Content) -> Result<(), EnableError> {
+        let Content::File {
+            bytes,
+            mode,
+            uid,
+            gid,
+        } = original
+        else {
+            return Ok(self.dir.remove(ORIGINAL)?);
+        };
+        self.dir.write(ORIGINAL, &bytes.0)?;
+        let path = self.dir.path_of(ORIGINAL);
+        let permissions = std::fs::Permissions::from_mode(*mode);
+        std::os::unix::fs::chown(&path, Some(*uid), Some(*gid))
+            .and_then(|()| std::fs::set_permissions(&path, permissions))
+            .map_err(|err| EnableError::io("own", &path, err))
     }
 
     /// Writes down what waits, or that nothing does.
@@ -254,6 +305,8 @@ const LOCK: &str = "lock";
 const WATCH: &str = "watch";
 const ENABLED: &str = "enabled";
 const OUTCOME: &str = "outcome";
+/// For packaging/scripts/put-back.sh.
+const ORIGINAL: &str = "original-10-keyroster.conf";
 const KEPT: &str = "edited-10-keyroster.conf";
 /// The file that a boot looks for.
 pub const PENDING: &str = "pending";
@@ -261,47 +314,4 @@ pub const PENDING: &str = "pending";
 const MAX_BYTES: usize = 8 * 1024 * 1024;
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn records_come_back_as_they_were_written_and_go_when_they_are_taken_away() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("keyroster");
-        assert!(Records::open(&path).unwrap().is_none());
-        let records = Records::create(&path).unwrap();
-        let enabled = Enabled {
-            subject: Subject {
-                sshd: "/usr/sbin/sshd".into(),
-                config: "/etc/ssh/sshd_config".into(),
-                name: "10-keyroster.conf".to_owned(),
-            },
-            original: Content::drop_in(b"\xff"),
-            written: Bytes(b"x".to_vec()),
-        };
-        records.set_enabled(Some(&enabled)).unwrap();
-        let again = Records::open(&path).unwrap().unwrap();
-        assert_eq!(again.enabled().unwrap(), Some(enabled));
-        again.set_enabled(None).unwrap();
-        assert_eq!(again.enabled().unwrap(), None);
-    }
-
-    #[test]
-    fn a_directory_that_is_not_roots_is_refused() {
-        let dir = tempfile::tempdir().unwrap();
-        std::os::unix::fs::chown(dir.path(), Some(1), None).unwrap();
-        assert!(Records::open(dir.path()).is_err());
-    }
-
-    #[test]
-    fn one_holds_the_lock_at_a_time() {
-        let dir = tempfile::tempdir().unwrap();
-        let records = Records::create(&dir.path().join("k")).unwrap();
-        let held = records.try_lock().unwrap();
-        assert!(held.is_some());
-        assert!(records.try_lock().unwrap().is_none());
-        assert!(records.try_watch().unwrap().is_some());
-        drop(held);
-        assert!(records.try_lock().unwrap().is_some());
-    }
-}
+mod tests;

@@ -6,7 +6,7 @@
 use std::path::PathBuf;
 
 use keyroster_sshd::check::Verdict;
-use keyroster_sshd::service::{self, Reloaded};
+use keyroster_sshd::service::{self, Presence, Reloaded};
 use keyroster_sshd::{Binary, Sshd};
 
 use crate::core::moment::Moment;
@@ -53,14 +53,16 @@ pub fn put_back(
     Ok(kept.map_or(PutBack::Done, PutBack::KeptAside))
 }
 
-/// Has sshd read its configuration again, if it would accept it.
+/// Has sshd read its configuration again, if it would accept it. Where none runs, nobody is to be told.
 ///
 /// # Errors
 /// When it would not, or can't be told.
 pub fn reload(sshd: &Sshd) -> Result<Vec<Reloaded>, EnableError> {
-    match sshd.check()? {
-        Verdict::Broken(said) => Err(EnableError::Broken(said)),
-        Verdict::Sound => Ok(service::reload(sshd.config())?),
+    let verdict = sshd.check()?;
+    match (verdict, service::presence(sshd.config())?) {
+        (Verdict::Sound, _) => Ok(service::reload(sshd.config())?),
+        (Verdict::Broken(_), Presence::Nobody) => Ok(vec![Reloaded::NotRunning]),
+        (Verdict::Broken(said), Presence::Running) => Err(EnableError::Broken(said)),
     }
 }
 
@@ -91,7 +93,11 @@ pub fn take_back(
     let _reloaded = reload(&sshd_of(&pending.subject)?)?;
     // A disk that is full must not have all this repeated. What `enabled` says of the change that is gone does no harm: what was
     // there before the first one stands in it all the same.
-    if let Err(err) = records.set_enabled(pending.previous.as_ref()) {
+    let enabled = match &pending.previous {
+        Some(previous) => records.set_enabled(previous),
+        None => records.forget_enabled(&pending.subject.config),
+    };
+    if let Err(err) = enabled {
         tracing::warn!(%err, "the record of what is enabled is that of the change that was taken back");
     }
     records.tell_outcome(&Outcome::TakenBack(why.to_owned()));

@@ -51,7 +51,7 @@ pub fn enable(args: &EnableArgs, config: &Config) -> Result<(), AgentError> {
         places: &places,
         text: &text,
     };
-    let stake = stake(records.as_ref(), &before, &text)?;
+    let stake = stake(records.as_ref(), &places, (&before, &text))?;
     task.prove(stake, &clock.now())?;
     let watcher = Watcher::of(&places.state, args.common.config.as_deref());
     if args.confirm_within != Within::Never {
@@ -90,8 +90,14 @@ fn make(
     Ok(())
 }
 
-fn stake(records: Option<&Records>, before: &Content, text: &str) -> Result<Stake, EnableError> {
-    let enabled = records.map(Records::enabled).transpose()?.flatten();
+fn stake(
+    records: Option<&Records>,
+    places: &Places,
+    (before, text): (&Content, &str),
+) -> Result<Stake, EnableError> {
+    let config = &places.drop_in.config;
+    let enabled = records.map(|records| records.enabled_in(config));
+    let enabled = enabled.transpose()?.flatten();
     Ok(match enabled {
         Some(_) if before.bytes() == Some(text.as_bytes()) => Stake::Nothing,
         _ => Stake::Change,

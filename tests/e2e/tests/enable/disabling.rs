@@ -2,14 +2,6 @@ use std::fs;
 
 use crate::support::Scene;
 
-fn enabled() -> Scene {
-    let scene = Scene::new();
-    let done = scene.enable(&["--confirm-within", "never"]);
-    assert_eq!(done.code(), Some(0), "{done:?}");
-    assert!(scene.granted_login().is_let_in().unwrap());
-    scene
-}
-
 #[test]
 fn everything_is_as_before_without_host_agent_and_settings_and_again_changes_nothing() {
     let mut scene = Scene::new();
@@ -52,7 +44,7 @@ fn a_change_that_waits_is_taken_back_and_whoever_waits_is_told() {
 
 #[test]
 fn a_drop_in_that_was_edited_is_kept_aside() {
-    let scene = enabled();
+    let scene = Scene::enabled();
     let edited = fs::read_to_string(scene.drop_in()).unwrap() + "LogLevel INFO\n";
     fs::write(scene.drop_in(), &edited).unwrap();
     let done = scene.disable(&[]);
@@ -67,7 +59,7 @@ fn a_drop_in_that_was_edited_is_kept_aside() {
 
 #[test]
 fn without_a_record_the_drop_in_is_known_by_what_it_says() {
-    let scene = enabled();
+    let scene = Scene::enabled();
     fs::remove_dir_all(scene.state()).unwrap();
     let done = scene.disable(&[]);
     assert_eq!(done.code(), Some(0), "{done:?}");
@@ -81,7 +73,7 @@ fn without_a_record_the_drop_in_is_known_by_what_it_says() {
 
 #[test]
 fn a_record_that_cannot_be_read_keeps_nobody_from_disabling() {
-    let scene = enabled();
+    let scene = Scene::enabled();
     fs::write(scene.state().join("enabled"), "{").unwrap();
     let done = scene.disable(&[]);
     assert_eq!(done.code(), Some(0), "{done:?}");
@@ -89,15 +81,16 @@ fn a_record_that_cannot_be_read_keeps_nobody_from_disabling() {
 }
 
 #[test]
-fn another_file_that_still_names_lookup_is_told_with_its_line() {
-    let scene = enabled();
+fn another_file_that_names_lookup_is_told_with_its_line_before_anything_changes() {
+    let scene = Scene::enabled();
     let text = fs::read_to_string(scene.drop_in()).unwrap();
     let other = scene.drop_in().with_file_name("30-copy.conf");
     fs::write(&other, text).unwrap();
+    let before = scene.seen();
     let done = scene.disable(&[]);
     assert_eq!(done.code(), Some(78), "{done:?}");
     assert!(done.stderr.contains("30-copy.conf:"), "{done:?}");
-    assert!(!scene.drop_in().exists());
+    assert_eq!(scene.seen(), before);
     // Wherever sshd reads it.
     let elsewhere = scene.keys.path().join("theirs");
     fs::rename(&other, &elsewhere).unwrap();
@@ -106,11 +99,13 @@ fn another_file_that_still_names_lookup_is_told_with_its_line() {
     assert_eq!(done.code(), Some(78), "{done:?}");
     let place = format!("{}:", elsewhere.display());
     assert!(done.stderr.contains(&place), "{done:?}");
+    fs::remove_file(other).unwrap();
+    assert_eq!(scene.disable(&[]).code(), Some(0));
 }
 
 #[test]
 fn a_configuration_that_needs_the_drop_in_is_not_left_broken() {
-    let scene = enabled();
+    let scene = Scene::enabled();
     let group = "AuthorizedKeysCommand /usr/bin/true\n";
     // sshd refuses a command without its user, which only our drop-in sets.
     fs::write(scene.drop_in().with_file_name("30-half.conf"), group).unwrap();

@@ -9,6 +9,7 @@ mod break_glass;
 mod disabling;
 mod enabling;
 mod interrupted;
+mod leaving;
 mod refused;
 mod support;
 mod watching;

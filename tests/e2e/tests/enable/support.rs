@@ -40,6 +40,15 @@ impl Scene {
         Self::with(true, &[])
     }
 
+    /// One that asks keyroster.
+    pub fn enabled() -> Self {
+        let scene = Self::new();
+        let done = scene.enable(&["--confirm-within", "never"]);
+        assert_eq!(done.code(), Some(0), "{done:?}");
+        assert!(scene.granted_login().is_let_in().unwrap());
+        scene
+    }
+
     /// One with these drop-ins, and files of keys or none.
     pub fn with(files: bool, drop_ins: &[(&str, &str)]) -> Self {
         let account = Account::login("keyroster-t1").unwrap();
@@ -134,6 +143,16 @@ impl Scene {
 
     pub fn disable(&self, arguments: &[&str]) -> Finished {
         self.verb("disable", arguments).finish().unwrap()
+    }
+
+    /// The same of another configuration.
+    pub fn disable_of(&self, config: &str, arguments: &[&str]) -> Finished {
+        Program::at(&self.host.dir().join("keyroster-agent"))
+            .args(["disable", "--sshd-config", config, "--state"])
+            .arg(self.state())
+            .args(arguments)
+            .finish()
+            .unwrap()
     }
 
     /// `enable`, up to where it waits for a login.
