@@ -8,15 +8,22 @@ keep_enabled() {
     fi
 }
 
-# $1: the version that was configured before, if there was one. An upgrade restarts what runs, and starts nothing that an admin stopped.
+# $1: the package, $2: the version that was configured before, if there was one. An upgrade restarts what runs, and starts nothing that an
+# admin stopped.
 start_units() {
+    anew=/run/$1.installed-anew
+    before=$2
+    shift 2
+    if [ -e "$anew" ]; then
+        rm -f "$anew"
+        before=
+    fi
     [ -d /run/systemd/system ] || return 0
-    before=$1
-    shift
     systemctl --system daemon-reload >/dev/null || true
     if [ -n "$before" ]; then
         deb-systemd-invoke try-restart "$@" >/dev/null || true
     else
+        # It passes over what is disabled.
         deb-systemd-invoke start "$@" >/dev/null || true
     fi
 }
