@@ -20,7 +20,7 @@ use crate::error::AgentError;
 use crate::shared::Health;
 use crate::state::{Credential, StateDir, memory};
 use crate::status::{self, Report};
-use crate::{break_glass, daemon, doctor, enable, exit, lookup_once};
+use crate::{break_glass, daemon, doctor, enable, exit, lookup_once, socket};
 
 /// Runs what the command line says.
 #[must_use]
@@ -44,7 +44,9 @@ pub fn main() -> ExitCode {
     let done = match cli.verb {
         Verb::Enroll(args) => enroll(args),
         Verb::Run(args) => {
-            load(args.config.as_deref()).and_then(|(config, _log)| daemon::run(config))
+            let ended = load(args.config.as_deref()).and_then(|(config, _log)| daemon::run(config));
+            // The next one may fail as well, and logins would wait for it each time.
+            ended.inspect_err(|_| socket::let_go())
         }
         Verb::LookupOnce(args) => {
             load(args.config.as_deref()).and_then(|(config, _log)| lookup_once::run(&config))

@@ -24,6 +24,8 @@ use crate::status;
 
 mod kept;
 
+pub use kept::let_go;
+
 /// A socket that is listened on; its name is removed when it is dropped, unless systemd keeps it.
 #[derive(Debug)]
 pub struct Socket {

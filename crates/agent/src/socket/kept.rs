@@ -9,7 +9,7 @@ use std::io;
 use std::os::fd::AsFd as _;
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 use std::os::unix::net::UnixListener;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use listenfd::ListenFd;
 use sd_notify::NotifyState;
@@ -35,15 +35,26 @@ pub fn take(path: &Path) -> io::Result<Option<UnixListener>> {
     let bound = address
         .as_pathname()
         .is_some_and(|bound| is_for(path, bound));
-    let own = rustix::process::geteuid().as_raw();
-    let named = std::fs::symlink_metadata(path)
-        .is_ok_and(|there| there.file_type().is_socket() && there.uid() == own);
-    if bound && named {
+    if bound && is_socket_of_ours(path) {
         return Ok(Some(listener));
     }
     // The settings name another one since then; there is room for one.
     let _ = sd_notify::notify(&[NotifyState::FdStoreRemove, NotifyState::FdName(FD_NAME)]);
     Ok(None)
+}
+
+/// Lets go of the socket that an earlier process listened on, whatever its name was: nobody is going to listen on it, and who connects
+/// would wait for nothing. For a host agent that can't start, over and over perhaps.
+pub fn let_go() {
+    if let Ok(Some(listener)) = ListenFd::from_env().take_unix_listener(0)
+        && let Ok(address) = listener.local_addr()
+        && let Some(name) = address.as_pathname().and_then(name_of)
+        && is_socket_of_ours(&name)
+    {
+        let _ = std::fs::remove_file(name);
+    }
+    // Also where it was taken already: there is room for one.
+    let _ = sd_notify::notify(&[NotifyState::FdStoreRemove, NotifyState::FdName(FD_NAME)]);
 }
 
 /// Hands the socket to systemd, where there is one that asked to be told about us.
@@ -61,12 +72,21 @@ pub fn hand_over(listener: &UnixListener) -> Name {
     }
 }
 
-/// Sockets are bound beside their place, with the process's id behind a dot, and renamed.
+fn is_socket_of_ours(path: &Path) -> bool {
+    let own = rustix::process::geteuid().as_raw();
+    std::fs::symlink_metadata(path)
+        .is_ok_and(|there| there.file_type().is_socket() && there.uid() == own)
+}
+
 fn is_for(path: &Path, bound: &Path) -> bool {
-    let bound = bound.as_os_str().as_encoded_bytes();
-    let rest = bound.strip_prefix(path.as_os_str().as_encoded_bytes());
-    let id = rest.and_then(|rest| rest.strip_prefix(b"."));
-    id.is_some_and(|id| !id.is_empty() && id.iter().all(u8::is_ascii_digit))
+    name_of(bound).is_some_and(|name| name == path)
+}
+
+/// Sockets are bound beside their place, with the process's id behind a dot, and renamed.
+fn name_of(bound: &Path) -> Option<PathBuf> {
+    let id = bound.extension()?.as_encoded_bytes();
+    let name = bound.with_extension("");
+    (!id.is_empty() && id.iter().all(u8::is_ascii_digit)).then_some(name)
 }
 
 const FD_NAME: &str = "lookups";

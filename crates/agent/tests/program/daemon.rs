@@ -329,6 +329,39 @@ fn a_login_between_one_daemon_and_the_next_waits_for_the_next() {
     assert_eq!(host.login(), found(Reason::Granted));
 }
 
+#[test]
+fn a_daemon_that_cannot_start_lets_go_of_the_socket_so_that_no_login_waits_for_it() {
+    let host = Host::new(3600);
+    let path = host.dir.path().join("notify");
+    let systemd = UnixDatagram::bind(&path).unwrap();
+    systemd.set_read_timeout(Some(WAIT)).unwrap();
+    let mut daemon = host.daemon().env("NOTIFY_SOCKET", &path).spawn().unwrap();
+    daemon.wait_for_line("ready").unwrap();
+    let kept = stored(&systemd).unwrap();
+    assert!(daemon.terminate().unwrap().success());
+    let settings = host.dir.path().join("broken.toml");
+    std::fs::write(&settings, "nonsense").unwrap();
+    let script = format!(
+        "exec 3<&{}; LISTEN_FDS=1 LISTEN_PID=$$ exec \"$0\" \"$@\"",
+        kept.as_raw_fd()
+    );
+    let next = Program::at(Path::new("/bin/sh"))
+        .args(["-c", &script, env!("CARGO_BIN_EXE_keyroster-agent"), "run"])
+        .args([Path::new("--config"), &settings])
+        .env("NOTIFY_SOCKET", &path)
+        .finish()
+        .unwrap();
+    assert!(!next.status.success());
+    let mut text = [0; 256];
+    let told = until("systemd to be told", WAIT, || {
+        let length = systemd.recv(&mut text).unwrap();
+        let text = String::from_utf8_lossy(&text[..length]).into_owned();
+        Ok(text.contains("FDSTOREREMOVE=1").then_some(text))
+    });
+    assert!(told.unwrap().contains("FDNAME=lookups"));
+    assert!(!host.socket().exists());
+}
+
 /// The socket that a daemon gave away, as systemd keeps it.
 fn stored(systemd: &UnixDatagram) -> Option<OwnedFd> {
     loop {
