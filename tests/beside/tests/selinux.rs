@@ -8,7 +8,7 @@
 use keyroster_beside::Policy;
 
 /// What must be allowed: a question that finds a rule (see [`Policy::rules`]).
-const ALLOWED: [&str; 21] = [
+const ALLOWED: [&str; 33] = [
     // sshd asks the host agent.
     "allow sshd_t keyroster_agent_t unix_stream_socket connectto",
     "allow sshd_t keyroster_agent_runtime_t sock_file write",
@@ -36,10 +36,24 @@ const ALLOWED: [&str; 21] = [
     "allow keyroster_agent_t keyroster_revoked_keys_t file create",
     "allow keyroster_agent_t http_port_t tcp_socket name_connect",
     "allow keyroster_agent_t keyroster_sessions_t unix_stream_socket connectto",
+    // What ends sessions is told of new records.
+    "allow keyroster_sessions_t keyroster_sessions_runtime_t dir watch",
+    "allow keyroster_sessions_t keyroster_sessions_t process getsched",
+    // What takes a change back is started by name, and does what that needs.
+    "allow init_t keyroster_enable_t process transition",
+    "allow init_t keyroster_enable_t process2 nnp_transition",
+    "allow keyroster_enable_t keyroster_agent_exec_t file entrypoint",
+    "allow keyroster_enable_t etc_t file rename",
+    "allow keyroster_enable_t etc_t dir remove_name",
+    "allow keyroster_enable_t keyroster_enable_var_lib_t file create",
+    "type_transition keyroster_enable_t sshd_exec_t process",
+    "allow keyroster_enable_t sshd_t process2 nnp_transition",
+    "allow keyroster_enable_t sshd_unit_t service reload",
+    "allow keyroster_enable_t unconfined_t file read",
 ];
 
 /// What must not be: a question that finds none.
-const REFUSED: [&str; 18] = [
+const REFUSED: [&str; 25] = [
     "allow keyroster_agent_t * capability *",
     "allow keyroster_agent_t * capability2 *",
     "allow keyroster_agent_t shadow_t * *",
@@ -59,9 +73,17 @@ const REFUSED: [&str; 18] = [
     "allow keyroster_sessions_t keyroster_agent_var_lib_t file *",
     "allow keyroster_sessions_t * tcp_socket create",
     "allow keyroster_sessions_t shadow_t * *",
+    "allow keyroster_agent_t keyroster_enable_var_lib_t file *",
+    "allow keyroster_agent_t keyroster_enable_t process transition",
+    "allow sshd_t keyroster_enable_t process transition",
+    "allow keyroster_enable_t shadow_t * *",
+    "allow keyroster_enable_t sshd_key_t file *",
+    "allow keyroster_enable_t keyroster_agent_var_lib_t file *",
+    "allow keyroster_enable_t user_home_t file *",
 ];
 
-const LABELS: [(&str, &str); 11] = [
+const LABELS: [(&str, &str); 12] = [
+    ("/var/lib/keyroster/pending", "keyroster_enable_var_lib_t"),
     ("/var/spool/keyroster/x", "keyroster_spool_t"),
     ("/run/keyroster-sessions/reports/x", "keyroster_spool_t"),
     (

@@ -40,14 +40,15 @@ impl Watcher {
     /// Whether it could be started.
     ///
     /// # Errors
-    /// When systemd does not know the service, or SELinux would keep it from sshd's configuration.
+    /// When systemd does not know the service, or SELinux would keep it from sshd's configuration: with a policy module that is older than
+    /// the domain that the unit names, systemd would start it in the host agent's.
     pub fn check(&self) -> Result<(), EnableError> {
         if *self == Self::Unit {
             let enforces = std::fs::read_to_string(SELINUX_ENFORCES).unwrap_or_default();
-            if is_held_back(&enforces, &label()) {
-                return Err(EnableError::NoWatcher(
-                    "SELinux holds what systemd starts to what the host agent may do".to_owned(),
-                ));
+            if domain(&enforces, &label(), || is_known(CONTEXT)) == Domain::HostAgents {
+                return Err(EnableError::NoWatcher(format!(
+                    "keyroster's policy module does not know \"{CONTEXT}\", and SELinux would hold the service to what the host agent may do"
+                )));
             }
             finish(
                 Command::new(SYSTEMCTL).args(["cat", "--", UNIT]),
@@ -80,9 +81,28 @@ impl Watcher {
     }
 }
 
-/// Whether SELinux gives a service of this program the host agent's own domain, which may not write sshd's configuration.
-fn is_held_back(enforces: &str, label: &str) -> bool {
-    enforces.trim() == "1" && label.split(':').any(|part| part == AGENTS_TYPE)
+/// What SELinux lets the service do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+enum Domain {
+    /// What it must: it has a domain of its own, or nobody holds it to anything.
+    Own,
+    /// What the host agent may, which is not to write sshd's configuration.
+    HostAgents,
+}
+
+/// The domain in which systemd starts it: the one that the unit names, where the policy knows that; else the one of the program's label.
+fn domain(enforces: &str, label: &str, own_is_known: impl Fn() -> bool) -> Domain {
+    let held = enforces.trim() == "1" && label.split(':').any(|part| part == AGENTS_TYPE);
+    if held && !own_is_known() {
+        return Domain::HostAgents;
+    }
+    Domain::Own
+}
+
+/// Whether the policy knows a context: the kernel says so to whoever writes it there, and to one who may not ask it says no.
+fn is_known(context: &str) -> bool {
+    std::fs::write(SELINUX_CONTEXT, context).is_ok()
 }
 
 /// This program's label; empty where there is none.
@@ -137,6 +157,9 @@ const SYSTEMCTL: &str = "systemctl";
 /// The longest that it may take to start: another one may be about to end.
 const START_LIMIT: Duration = Duration::from_secs(15);
 const SELINUX_ENFORCES: &str = "/sys/fs/selinux/enforce";
+const SELINUX_CONTEXT: &str = "/sys/fs/selinux/context";
+/// What the unit names: packaging/systemd/keyroster-enable.service.
+const CONTEXT: &str = "system_u:system_r:keyroster_enable_t:s0";
 const LABEL: &str = "security.selinux";
 /// The type of this program's file: packaging/selinux/keyroster.fc.
 const AGENTS_TYPE: &str = "keyroster_agent_exec_t";
@@ -148,13 +171,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_service_is_held_back_only_by_a_policy_that_enforces_and_knows_the_host_agent() {
+    fn a_policy_that_enforces_and_knows_the_host_agent_must_know_the_services_own_domain() {
         let agents = "system_u:object_r:keyroster_agent_exec_t:s0";
-        assert!(is_held_back("1", agents));
-        assert!(!is_held_back("0", agents));
-        assert!(!is_held_back("", ""));
-        assert!(!is_held_back("1", "system_u:object_r:bin_t:s0"));
-        let policy = include_str!("../../../../packaging/selinux/keyroster.fc");
-        assert!(policy.contains(AGENTS_TYPE));
+        let (known, unknown) = (|| true, || false);
+        assert_eq!(domain("1", agents, unknown), Domain::HostAgents);
+        assert_eq!(domain("1", agents, known), Domain::Own);
+        assert_eq!(domain("0", agents, unknown), Domain::Own);
+        assert_eq!(domain("", "", unknown), Domain::Own);
+        let plain = "system_u:object_r:bin_t:s0";
+        assert_eq!(domain("1", plain, unknown), Domain::Own);
+    }
+
+    #[test]
+    fn the_unit_and_the_policy_have_the_names_that_are_looked_for() {
+        let labels = include_str!("../../../../packaging/selinux/keyroster.fc");
+        assert!(labels.contains(AGENTS_TYPE));
+        let unit = include_str!("../../../../packaging/systemd/keyroster-enable.service");
+        assert!(unit.contains(&format!("\nSELinuxContext=-{CONTEXT}\n")));
+        let rules = include_str!("../../../../packaging/selinux/keyroster.te");
+        let own = CONTEXT.split(':').nth(2).unwrap();
+        assert!(rules.contains(&format!("\ntype {own};\n")));
     }
 }
