@@ -58,6 +58,10 @@ pub enum Tool {
     Makepkg,
     /// Evaluates Nix's expressions.
     Nix,
+    /// Runs virtual machines.
+    Qemu,
+    /// Makes their disks.
+    Ext4,
 }
 
 impl Tool {
@@ -85,6 +89,8 @@ impl Tool {
             Self::Nspawn => &["systemd-container"],
             Self::Makepkg => &["makepkg"],
             Self::Nix => &["nix-bin"],
+            Self::Qemu => &["qemu-system-x86"],
+            Self::Ext4 => &["e2fsprogs"],
         }
     }
 
@@ -111,6 +117,8 @@ impl Tool {
             Self::Nspawn => in_path("systemd-nspawn"),
             Self::Makepkg => in_path("makepkg"),
             Self::Nix => in_path("nix-instantiate"),
+            Self::Qemu => in_path("qemu-system-x86_64"),
+            Self::Ext4 => Path::new("/usr/sbin/mkfs.ext4").exists(),
         }
     }
 }

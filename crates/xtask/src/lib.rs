@@ -12,6 +12,7 @@ mod bench;
 mod build;
 mod chaos;
 mod demo;
+mod enforcing;
 mod fault_matrix;
 mod files;
 mod install;

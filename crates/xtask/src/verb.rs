@@ -11,7 +11,8 @@ use crate::package::trial::{self, Trial};
 use crate::package::twice;
 use crate::workspace::Profile;
 use crate::{
-    advisories, bench, build, chaos, demo, fault_matrix, model, openapi, package, test, unpacked,
+    advisories, bench, build, chaos, demo, enforcing, fault_matrix, model, openapi, package, test,
+    unpacked,
 };
 
 /// Does what the command line says, and tells how it went.
@@ -48,6 +49,8 @@ pub enum Verb {
     PackageTwice(package::Options),
     /// Try in real roots what package managers install.
     TryPackages(package::Options, Trial),
+    /// Try them on kernels that enforce.
+    Enforcing(package::Options, Vec<String>),
     /// Write docs/openapi.json anew.
     Openapi,
     /// Write docs/fault-matrix.md anew.
@@ -81,6 +84,7 @@ impl Verb {
             "model" => Self::Model,
             "package" if flags.take("--test") => flags.trial()?,
             "package" if flags.take("--twice") => Self::PackageTwice(flags.package()?),
+            "enforcing" => Self::Enforcing(flags.programs()?, flags.names("--only")?),
             "package" => Self::Package(flags.package()?),
             "unpack" => Self::Unpack,
             "openapi" => Self::Openapi,
@@ -108,6 +112,7 @@ impl Verb {
             Self::Package(options) => package::run(&options),
             Self::PackageTwice(options) => twice::run(&options),
             Self::TryPackages(options, trial) => trial::run(&options, &trial),
+            Self::Enforcing(options, systems) => enforcing::run(&options, &systems),
             Self::Unpack => unpacked::run(),
             Self::Openapi => openapi::run(),
             Self::FaultMatrix => fault_matrix::run(),
@@ -170,16 +175,30 @@ impl Flags {
 
     /// Of a trial, `--only` names systems.
     fn trial(&mut self) -> Result<Verb> {
-        let systems = self.value("--only")?.unwrap_or_default();
         let trial = Trial {
-            systems: systems
-                .split(',')
-                .filter(|name| !name.is_empty())
-                .map(str::to_owned)
-                .collect(),
+            systems: self.names("--only")?,
             keep: self.take("--keep"),
         };
         Ok(Verb::TryPackages(self.package()?, trial))
+    }
+
+    /// How programs are built that are tried; as for tests, unless it says otherwise.
+    fn programs(&mut self) -> Result<package::Options> {
+        Ok(package::Options {
+            profile: self.profile(),
+            out: None,
+            only: vec![package::Name::Host],
+            formats: vec![package::Format::Deb],
+            revision: 1,
+            built: self.take("--built"),
+        })
+    }
+
+    /// The words of a flag's value.
+    fn names(&mut self, flag: &str) -> Result<Vec<String>> {
+        let value = self.value(flag)?.unwrap_or_default();
+        let names = value.split(',').filter(|name| !name.is_empty());
+        Ok(names.map(str::to_owned).collect())
     }
 
     /// The values of a flag, each of which must be the name of one of `all`.
@@ -223,6 +242,8 @@ cargo xtask package [--profile release|dev] [--out DIR] [--only NAME,...] [--for
 cargo xtask package --twice              make release packages, make them again from a second checkout, and compare every byte
 cargo xtask package --test [--only SYSTEM,...] [--keep] [--profile release|dev] [--built]
                                          try them in roots of Debian and write docs/install-matrix.md
+cargo xtask enforcing [--only selinux,apparmor] [--release] [--built]
+                                         try them in virtual machines that enforce and write docs/enforcing-matrix.md
 cargo xtask unpack                       unpack the packages that tests lay over the machine's root
 cargo xtask openapi                      write docs/openapi.json from the code
 cargo xtask fault-matrix                 write docs/fault-matrix.md from the table of faults

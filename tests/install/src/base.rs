@@ -15,11 +15,17 @@ use crate::release::System;
 
 /// The tarball of this system below `store`, made when it is not there.
 pub fn tarball(store: &Path, system: System) -> Result<PathBuf> {
+    tarball_with(store, system, &[])
+}
+
+/// The same with more packages of the archive's.
+pub fn tarball_with(store: &Path, system: System, more: &[&str]) -> Result<PathBuf> {
     fs::create_dir_all(store).map_err(|error| Failure::io("make directory", store, &error))?;
-    let made = store.join(file_name(system));
+    let include = include(system, more);
+    let made = store.join(file_name(system, &include));
     let _alone = lock(store, system)?;
     if !made.exists() {
-        make(&made, system)?;
+        make(&made, system, &include)?;
     }
     Ok(made)
 }
@@ -33,10 +39,10 @@ fn lock(store: &Path, system: System) -> Result<File> {
     Ok(file)
 }
 
-fn make(made: &Path, system: System) -> Result {
+fn make(made: &Path, system: System, include: &str) -> Result {
     let work = Work::below(made)?;
     Program::at(Path::new("/usr/sbin/debootstrap"))
-        .args(["--variant=minbase", &include(system)])
+        .args(["--variant=minbase", include])
         .arg(system.release().suite())
         .arg(&work.0)
         .arg(mirror())
@@ -69,15 +75,16 @@ pub fn unpack(tarball: &Path, into: &Path) -> Result {
         .map(drop)
 }
 
-fn include(system: System) -> String {
+fn include(system: System, more: &[&str]) -> String {
     let mut names = PACKAGES.to_vec();
     names.extend(system.more_packages());
+    names.extend(more);
     format!("--include={}", names.join(","))
 }
 
-fn file_name(system: System) -> String {
+fn file_name(system: System, include: &str) -> String {
     let mut hasher = DefaultHasher::new();
-    include(system).hash(&mut hasher);
+    include.hash(&mut hasher);
     format!("{system}-{:016x}.tar", hasher.finish())
 }
 

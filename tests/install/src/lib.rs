@@ -5,7 +5,7 @@
 //! A [`matrix`] is a list of steps, each a sentence and a function that fails, tried one after the other on each
 //! system. `cargo xtask package --test` runs all of it and writes `docs/install-matrix.md`; the tests run one system.
 
-mod base;
+pub mod base;
 mod control_groups;
 mod host;
 mod logins;

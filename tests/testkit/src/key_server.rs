@@ -30,6 +30,13 @@ impl KeyServer {
         Self::init(&["--database", database])
     }
 
+    /// One on SQLite that is reached under these names as well: from another machine.
+    pub fn start_named(names: &[&str]) -> Result<Self> {
+        let names = ["127.0.0.1"].iter().chain(names);
+        let arguments: Vec<&str> = names.flat_map(|name| ["--name", name]).collect();
+        Self::init(&arguments)
+    }
+
     fn init(more: &[&str]) -> Result<Self> {
         let dir = TempDir::new().map_err(|error| Failure::new(format!("no directory: {error}")))?;
         let said = Program::keyroster("keyroster-server")?

@@ -91,6 +91,21 @@ pub fn run(options: &Options, trial: &Trial) -> Result {
     must_run_everywhere(options.profile, trial)?;
     let workspace = &Workspace::find()?;
     install::packages(&tools())?;
+    let mut arguments = trial.systems.clone();
+    if trial.keep {
+        arguments.push("--keep".to_owned());
+    }
+    let document = document(workspace, options, ("keyroster-install", &arguments))?;
+    let to = trial.systems.is_empty().then_some("docs/install-matrix.md");
+    publish(workspace, &document, to)
+}
+
+/// Builds and makes both versions, and has a crate's program try them, with the directory of roots and these arguments: what it prints.
+pub fn document(
+    workspace: &Workspace,
+    options: &Options,
+    (package, arguments): (&str, &[String]),
+) -> Result<String> {
     super::build(workspace, options)?;
     let versions = Versions::make(workspace, options)?;
     let programs = RootDir::named("keyroster-programs")?;
@@ -98,26 +113,20 @@ pub fn run(options: &Options, trial: &Trial) -> Result {
         programs.install_file(&workspace.dist(options.profile).join(program))?;
     }
     let mut command = workspace.cargo();
-    command.args([
-        "run",
-        "--locked",
-        "--quiet",
-        "--package",
-        "keyroster-install",
-        "--",
-    ]);
-    command.arg(roots(workspace)).args(&trial.systems);
-    if trial.keep {
-        command.arg("--keep");
-    }
+    command.args(["run", "--locked", "--quiet", "--package", package, "--"]);
+    command.arg(roots(workspace)).args(arguments);
     command.env(BIN_DIR_VARIABLE, programs.path());
     command.envs(versions.variables());
-    let document = shell::output(&mut command)?;
-    if !trial.systems.is_empty() {
+    shell::output(&mut command)
+}
+
+/// Writes a document that is whole; prints one that is not.
+pub fn publish(workspace: &Workspace, document: &str, to: Option<&str>) -> Result {
+    let Some(to) = to else {
         print!("{document}");
         return Ok(());
-    }
-    let path = workspace.root.join("docs/install-matrix.md");
+    };
+    let path = workspace.root.join(to);
     fs::write(&path, document).map_err(|error| Failure::io("write", &path, &error))?;
     println!("wrote {}", path.display());
     Ok(())
