@@ -8,7 +8,7 @@
 use keyroster_beside::Policy;
 
 /// What must be allowed: a question that finds a rule (see [`Policy::rules`]).
-const ALLOWED: [&str; 33] = [
+const ALLOWED: [&str; 35] = [
     // sshd asks the host agent.
     "allow sshd_t keyroster_agent_t unix_stream_socket connectto",
     "allow sshd_t keyroster_agent_runtime_t sock_file write",
@@ -39,6 +39,9 @@ const ALLOWED: [&str; 33] = [
     // What ends sessions is told of new records.
     "allow keyroster_sessions_t keyroster_sessions_runtime_t dir watch",
     "allow keyroster_sessions_t keyroster_sessions_t process getsched",
+    // A report of a break-glass key is brought to the disk beside the login.
+    "allow keyroster_sessions_t keyroster_sessions_t process setpgid",
+    "allow keyroster_sessions_t keyroster_sessions_t capability fsetid",
     // What takes a change back is started by name, and does what that needs.
     "allow init_t keyroster_enable_t process transition",
     "allow init_t keyroster_enable_t process2 nnp_transition",
