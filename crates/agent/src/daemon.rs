@@ -78,7 +78,8 @@ pub fn run(config: Config) -> Result<(), AgentError> {
     ended.map_err(|err| AgentError::Internal(err.to_string()))
 }
 
-/// Takes the daemon's lock. A login that only looks whether it is held has it for a moment, so it is tried for longer than that.
+/// Takes the daemon's lock. A login that looks whether it is held has it for a moment, and one that renews the certificate for as long
+/// as a login may take, so it is tried for longer than that.
 fn be_the_only_one(dir: &StateDir) -> Result<Lock, AgentError> {
     let internal = |err: io::Error| AgentError::Internal(err.to_string());
     runtime().map_err(internal)?.block_on(async {
@@ -175,7 +176,7 @@ fn warn_of_root() {
 }
 
 /// How often the lock is tried …
-const LOCK_TRIES: u32 = 20;
+const LOCK_TRIES: u32 = 200;
 
 /// … and how long is waited in between.
 const LOCK_PAUSE: Duration = Duration::from_millis(10);

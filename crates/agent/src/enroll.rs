@@ -6,7 +6,9 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use keyroster_api::enroll::{Enroll, Enrolled, EnrolmentToken, EnrolmentTokenError};
+use keyroster_api::enroll::{
+    Enroll, Enrolled, EnrolmentToken, EnrolmentTokenError, SNAPSHOT_PIN_HEADER,
+};
 use keyroster_api::paths::ENROLL;
 use keyroster_api::signature::SnapshotPublicKey;
 use keyroster_api::{Problem, ProblemKind};
@@ -99,6 +101,10 @@ pub async fn enroll(dir: &StateDir, request: Request) -> Result<HostFile, Enroll
     let server = request.server.trim_end_matches('/').to_owned();
     let post = client
         .request(http::Method::POST, &format!("{server}{ENROLL}"))
+        .header(
+            SNAPSHOT_PIN_HEADER,
+            URL_SAFE_NO_PAD.encode(request.token.snapshot_pin),
+        )
         .json(&body);
     let answer = client.send(post, MAX_ANSWER_BYTES).await?;
     let enrolled = read(&answer)?;
@@ -126,11 +132,7 @@ fn check(
     key: &NewKey,
     server: String,
 ) -> Result<Credential, EnrollError> {
-    let ca = keyroster_edge::certificate_from_pem(enrolled.ca.as_bytes())
-        .map_err(|_| EnrollError::Answer("its CA is not a certificate"))?;
-    if CaPin::of(&ca) != CaPin::from_bytes(token.ca_pin) {
-        return Err(EnrollError::Answer("its CA is not the one of the token"));
-    }
+    let ca = pinned_ca(&enrolled, token)?;
     let snapshot_key = pinned(&enrolled, token)?;
     if !key.is_in(&enrolled.certificate) {
         return Err(EnrollError::Answer(
@@ -153,17 +155,29 @@ fn check(
             "it names the host as no host can be named",
         ));
     }
-    let (certificate, ca) = (enrolled.certificate, enrolled.ca);
     Ok(Credential {
         host,
         key: key.to_pem(),
-        certificate,
+        certificate: enrolled.certificate,
         ca,
         snapshot_key,
     })
 }
 
-/// The key that the token names: the one that signs, or the one that it is about to be exchanged for.
+/// The CA that the token names, PEM: the one in force, or the other one of an exchange.
+fn pinned_ca(enrolled: &Enrolled, token: &EnrolmentToken) -> Result<String, EnrollError> {
+    let pin = CaPin::from_bytes(token.ca_pin);
+    for pem in std::iter::once(&enrolled.ca).chain(&enrolled.other_ca) {
+        let ca = keyroster_edge::certificate_from_pem(pem.as_bytes())
+            .map_err(|_| EnrollError::Answer("its CA is not a certificate"))?;
+        if CaPin::of(&ca) == pin {
+            return Ok(pem.clone());
+        }
+    }
+    Err(EnrollError::Answer("its CA is not the one of the token"))
+}
+
+/// The key that the token names: the one that signs, or the other one of an exchange.
 fn pinned(enrolled: &Enrolled, token: &EnrolmentToken) -> Result<SnapshotPublicKey, EnrollError> {
     let lines = std::iter::once(&enrolled.snapshot_key).chain(&enrolled.next_snapshot_key);
     let keys = lines.map(|line| SnapshotPublicKey::from_openssh(line).map(|key| key.newest()));
@@ -221,6 +235,9 @@ impl EnrollError {
                 Some(ProblemKind::EnrolmentRefused) => Some(NEW_TOKEN.to_owned()),
                 _ => problem.hint.clone(),
             },
+            Self::Fetch(err) if err.is_of_unknown_ca() => Some(
+                "the server at that address is not the one that the token is for, or its CA was exchanged since; the token was not used: ask for a new one".to_owned(),
+            ),
             Self::Fetch(err) if err.transport_kind() == Some(Transport::Tls) => Some(
                 "the server at that address is not the one that the token is for, or its certificate names another host".to_owned(),
             ),

@@ -59,6 +59,7 @@ impl Authority {
             name: asked.name,
             certificate: self.sign(&asked.csr),
             ca: self.ca.pem(),
+            other_ca: None,
             snapshot_key: snapshot_key().public().to_openssh().unwrap(),
             next_snapshot_key: None,
             keys_serial: 0,
@@ -89,7 +90,7 @@ impl EnrolmentServer {
         let chain = vec![leaf.der().clone(), authority.ca.der().clone()];
         let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
         let handle = CertificateHandle::new(chain, &key).unwrap();
-        let tls = server_config(&handle, None).unwrap();
+        let tls = server_config(&handle, &[]).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let router = router(

@@ -10,10 +10,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use keyroster_api::asks::{self, Asking};
+use keyroster_api::enroll::RENEW_WITHIN_HEADER;
 use keyroster_api::heartbeat::{HEARTBEAT_HEADER, NONCE_HEADER, Nonce};
-use keyroster_api::key_set::{self, KeyChain};
+use keyroster_api::key_set::{self, KeyChain, Trusted};
 use keyroster_api::paths::{HOST_CERTIFICATE, HOST_KEYS, HOST_SNAPSHOT};
-use keyroster_api::signature::SnapshotPublicKey;
 use keyroster_api::snapshot::{CONTENT_TYPE, MAX_BYTES, Tag};
 use keyroster_api::update;
 use keyroster_edge::client::Answer;
@@ -41,10 +41,14 @@ pub struct Fetcher {
     server: String,
     authority: Authority,
     asking: Asking,
-    /// The serial of the set of snapshot keys that the host goes by.
+    /// The certificate that it shows, PEM.
+    certificate: String,
+    /// The serial of the set of snapshot keys and CAs that the host goes by.
     keys_serial: u64,
     /// That of the newest one, as far as the key server has said.
     keys_announced: AtomicU64,
+    /// Seconds within which the certificate is to be renewed, as the key server has said last.
+    renew_within: AtomicU64,
 }
 
 /// What was asked: by what is held, and in which time.
@@ -110,8 +114,10 @@ impl Fetcher {
             server,
             authority: credential.authority(),
             asking: Asking::Daemon,
+            certificate: credential.certificate.clone(),
             keys_serial: credential.host.keys_serial,
             keys_announced: AtomicU64::new(0),
+            renew_within: AtomicU64::new(NOT_ASKED),
         })
     }
 
@@ -134,6 +140,18 @@ impl Fetcher {
     #[must_use]
     pub fn asking(self, asking: Asking) -> Self {
         Self { asking, ..self }
+    }
+
+    /// Whether this is the certificate (PEM) that it shows.
+    #[must_use]
+    pub fn shows(&self, certificate: &str) -> bool {
+        self.certificate == certificate
+    }
+
+    /// Who asks.
+    #[must_use]
+    pub const fn asks(&self) -> Asking {
+        self.asking
     }
 
     /// Asks. When an update comes that can't be used, the whole snapshot is asked for at once, and once, within the same time.
@@ -163,7 +181,7 @@ impl Fetcher {
             .send(self.question(ask, nonce), MAX_BYTES)
             .await
             .map_err(|err| Failure::Transport(describe(&err)))?;
-        self.note_keys(&answer);
+        self.note(&answer);
         match (answer.status.as_u16(), &ask.held) {
             (200, held) => {
                 let base = match (answer.media_type(), held) {
@@ -221,29 +239,37 @@ impl Fetcher {
         &self.authority
     }
 
-    /// Takes note of the set of snapshot keys that the key server has. It is a hint: what is believed is signed.
-    fn note_keys(&self, answer: &Answer) {
-        let serial = answer.headers.get(key_set::HEADER);
-        let serial = serial.and_then(|value| value.to_str().ok()?.parse().ok());
-        if let Some(serial) = serial {
+    /// Takes note of what the key server says beside its answer: which set of keys and CAs it has, and whether the certificate is to be
+    /// renewed. Both are hints: what is believed is signed.
+    fn note(&self, answer: &Answer) {
+        let number = |name: &str| answer.headers.get(name)?.to_str().ok()?.parse().ok();
+        if let Some(serial) = number(key_set::HEADER) {
             self.keys_announced.store(serial, Ordering::Relaxed);
+        }
+        let within = number(RENEW_WITHIN_HEADER).unwrap_or(NOT_ASKED);
+        self.renew_within.store(within, Ordering::Relaxed);
+    }
+
+    /// Within which time the certificate is to be renewed; none when the key server has not asked for it.
+    #[must_use]
+    pub fn renew_within(&self) -> Option<Duration> {
+        match self.renew_within.load(Ordering::Relaxed) {
+            NOT_ASKED => None,
+            seconds => Some(Duration::from_secs(seconds)),
         }
     }
 
-    /// Whether the key server has a later set of snapshot keys than the host.
+    /// Whether the key server has a later set of snapshot keys and CAs than the host.
     #[must_use]
     pub fn is_behind_keys(&self) -> bool {
         self.keys_announced.load(Ordering::Relaxed) > self.keys_serial
     }
 
-    /// Asks for the sets of snapshot keys after the host's own; the newest that they lead to, with its serial.
+    /// Asks for the sets of snapshot keys and CAs after the host's own; the newest that they lead to.
     ///
     /// # Errors
     /// When there was no answer, or none that can be read.
-    pub async fn newer_keys(
-        &self,
-        total: Duration,
-    ) -> Result<Option<(SnapshotPublicKey, u64)>, FetchError> {
+    pub async fn newer_keys(&self, total: Duration) -> Result<Option<Trusted>, FetchError> {
         let path = format!("{HOST_KEYS}?after={}", self.keys_serial);
         let request = self.get(&path).timeout(total);
         let answer = self.send(request, key_set::MAX_BYTES).await?.success()?;
@@ -276,7 +302,7 @@ impl Fetcher {
     ///
     /// # Errors
     /// When there was none.
-    pub async fn renew(&self, csr: String) -> Result<Vec<u8>, FetchError> {
+    pub async fn renew(&self, csr: String, total: Duration) -> Result<Vec<u8>, FetchError> {
         let body = keyroster_api::enroll::RenewCertificate { csr };
         let request = self
             .client
@@ -285,7 +311,7 @@ impl Fetcher {
                 &format!("{}{HOST_CERTIFICATE}", self.server),
             )
             .json(&body)
-            .timeout(RENEWAL_TIMEOUT);
+            .timeout(total);
         let answer = self
             .client
             .send(request, MAX_RENEWAL_BYTES)
@@ -371,6 +397,9 @@ impl From<Outcome> for Fetched {
 /// What went wrong, in one line.
 pub(crate) fn describe(err: &FetchError) -> String {
     match err {
+        FetchError::Transport { kind, detail } if err.is_of_unknown_ca() => {
+            format!("{kind} ({detail}): {STRANGE_CA}")
+        }
         FetchError::Transport { kind, detail } => format!("{kind} ({detail})"),
         FetchError::Status(_) => err.to_string(),
     }
@@ -386,14 +415,17 @@ pub const BACKGROUND_TIMEOUT: Duration = Duration::from_secs(60);
 /// The longest silence before and within an answer: longer than a question may be held.
 const READ_TIMEOUT: Duration = Duration::from_secs(MAX_WAIT_S as u64 + 5);
 
+/// What is said of a key server of another CA.
+const STRANGE_CA: &str = "its CA is none that this host was told of; if the CA was exchanged while this host was away, enrol the host anew";
+
 /// What is said when a question can't be asked.
 const NO_NONCE: &str = "the system gives no randomness for a nonce";
 
 /// RFC 7240.
 pub(crate) const PREFER: &str = "prefer";
 
-/// What a renewal may take.
-const RENEWAL_TIMEOUT: Duration = Duration::from_secs(10);
+/// What stands where the key server has not asked for a renewal.
+const NOT_ASKED: u64 = u64::MAX;
 
 /// Bytes of an update that is judged on the thread that waits for sockets: less than a millisecond of work.
 const BYTES_INLINE: usize = 64 * 1024;

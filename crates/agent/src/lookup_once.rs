@@ -4,6 +4,8 @@
 //! server is asked at every login, however fresh the snapshot is. What the daemon keeps in memory from one login to the next,
 //! the breaker above all, is on disk here: an outage must not cost each login a second.
 
+mod upkeep;
+
 use std::io::{Read, Write as _};
 
 use keyroster_api::asks::Asking;
@@ -23,7 +25,7 @@ use crate::random::jitter;
 use crate::reply;
 use crate::state::dir::{Lock, Locked};
 use crate::state::{Credential, StateDir, StateError, files, journal, memory};
-use crate::trust;
+use crate::trust::{self, NewTrust};
 
 /// Answers the one request.
 ///
@@ -166,29 +168,36 @@ impl<'a> Once<'a> {
             .enable_all()
             .build()
             .map_err(|err| AgentError::Internal(err.to_string()))?;
-        let (fetched, credential) = runtime.block_on(self.fetch(&fetcher, (ask, &known), asking));
+        let started = Instant::now();
+        let (fetched, trusted) = runtime.block_on(self.fetch(&fetcher, (ask, &known), asking));
         let known = known.after(&fetched.outcome, &sent);
         let lock = runtime.block_on(memory::lock(&self.dir));
-        // A name that is being resolved can't be interrupted; waiting for it would break the deadline.
-        runtime.shutdown_background();
         if let Ok(Some(lock)) = lock {
             let kept = self.keep(&known, &fetched, &lock);
             // After the snapshot, which may be by the key that stays.
-            let kept = kept.and_then(|()| credential.map_or(Ok(()), |new| new.save(&self.dir)));
+            let kept = kept.and_then(|()| upkeep::keep_trust(&self.dir, trusted.as_ref()));
             if let Err(err) = kept {
                 tracing::error!(error = %err, "the answer can't be kept");
             }
         }
+        if asking == Asking::EachLogin && !matches!(fetched.outcome, Outcome::Failed(_)) {
+            let fetcher = trusted.map_or(fetcher, |trusted| trusted.fetcher);
+            let left = LOGIN_TIMEOUT.saturating_sub(started.elapsed());
+            let now_s = self.clock.now().wall_s();
+            runtime.block_on(upkeep::renew(&self.dir, &fetcher, now_s, left));
+        }
+        // A name that is being resolved can't be interrupted; waiting for it would break the deadline.
+        runtime.shutdown_background();
         Ok(known)
     }
 
-    /// Asks, and follows an exchange of snapshot keys where no daemon does; the credential that has to be kept then.
+    /// Asks, and follows an exchange of the snapshot key or the CA where no daemon does; the credential that has to be kept then.
     async fn fetch(
         &self,
         fetcher: &Fetcher,
         (ask, known): (Ask, &Knowledge),
         asking: Asking,
-    ) -> (Fetched, Option<Credential>) {
+    ) -> (Fetched, Option<NewTrust>) {
         let started = Instant::now();
         let left = || LOGIN_TIMEOUT.saturating_sub(started.elapsed());
         let fetched = fetcher.fetch(ask.clone()).await;
@@ -197,10 +206,10 @@ impl<'a> Once<'a> {
         }
         let server = self.config.server.as_deref();
         let new = trust::follow((fetcher, &self.credential), server, known, left()).await;
-        let Some(new) = new else {
+        let Some(mut new) = new else {
             return (fetched, None);
         };
-        let fetched = match (new.snapshot, &fetched.outcome) {
+        let fetched = match (new.snapshot.take(), &fetched.outcome) {
             (Some(whole), _) => whole,
             (None, Outcome::Failed(_)) => {
                 let total = left();
@@ -208,7 +217,7 @@ impl<'a> Once<'a> {
             }
             (None, _) => fetched,
         };
-        (fetched, Some(new.credential))
+        (fetched, Some(new))
     }
 
     fn keep(&self, known: &Knowledge, fetched: &Fetched, lock: &Lock) -> Result<(), StateError> {

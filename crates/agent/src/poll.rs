@@ -41,7 +41,7 @@ enum Cause {
     Login,
 }
 
-/// What became of an exchange of snapshot keys.
+/// What became of an exchange of the snapshot key or the CA.
 #[must_use]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Followed {
@@ -146,7 +146,7 @@ impl Poller {
         self.conclude(asked, fetched).await;
     }
 
-    /// Goes by the key server's newest snapshot keys, where they are others.
+    /// Goes by the key server's newest snapshot keys and CAs, where they are others.
     async fn follow_keys(&mut self, total: Duration) -> Followed {
         let known = self.shared.known();
         let sent = self.shared.now();
@@ -166,12 +166,12 @@ impl Poller {
             }
         }
         if let Err(err) = new.credential.save(self.keeper.dir()) {
-            tracing::error!(error = %err, "the key server's new snapshot key can't be kept");
+            tracing::error!(error = %err, "the key server's new set of keys can't be kept");
             return Followed::Nothing;
         }
         tracing::info!(
             serial = new.credential.host.keys_serial,
-            "the key server's snapshot keys are others now"
+            "the key server's snapshot keys or CAs are others now"
         );
         self.credential = new.credential;
         self.connect(new.fetcher);
@@ -217,6 +217,11 @@ impl Poller {
             (Cause::Interval, false) => rules.and_then(|rules| wait(self.config.wait(), rules)),
             _ => None,
         };
+        // A renewal that the key server asks for is not to wait for the end of a question.
+        let wait = wait.map(|wait| match self.renewal.until_asked(&sent) {
+            Some(left) => wait.min(left.max(MIN_WAIT)),
+            None => wait,
+        });
         let total = match cause {
             Cause::Interval => BACKGROUND_TIMEOUT + wait.unwrap_or_default(),
             Cause::Login => LOGIN_TIMEOUT,
@@ -239,6 +244,8 @@ impl Poller {
     /// Learns what came of a question, tells the logins, keeps it, and decides when to ask again.
     async fn conclude(&mut self, asked: Asked, fetched: Fetched) {
         let took = asked.started.elapsed();
+        let within = self.fetcher.renew_within();
+        self.renewal.hear(within, &self.shared.now(), jitter());
         let before = self.shared.known();
         let pause = self.learn(&before, fetched, &asked);
         self.shared.attempt_ended();
@@ -301,7 +308,7 @@ impl Poller {
 
     async fn renew(&mut self) {
         let now = self.shared.now();
-        let renewed = renew::renew(&self.fetcher, &self.credential).await;
+        let renewed = renew::renew(&self.fetcher, &self.credential, renew::RENEWAL_TIMEOUT).await;
         let renewed = renewed.and_then(|credential| {
             credential.save(self.keeper.dir())?;
             let fetcher = Fetcher::new(&credential, self.config.server.as_deref())?;
@@ -313,7 +320,7 @@ impl Poller {
                 self.credential = credential;
                 self.connect(fetcher);
                 tell_lifetime(&self.shared, &self.credential);
-                self.renewal.succeeded();
+                self.renewal.succeeded(&now);
                 self.shared.health(|health| health.renewal = None);
             }
             Err(err) => {
@@ -366,6 +373,9 @@ fn report(before: &Knowledge, outcome: &Outcome) {
 pub(crate) fn spread(interval: Duration) -> Duration {
     interval.mul_f64(0.5 + 0.5 * f64::from(jitter()) / f64::from(u16::MAX))
 }
+
+/// The shortest time for which a question is held that a renewal shortens.
+const MIN_WAIT: Duration = Duration::from_secs(1);
 
 /// How often a host asks that is out: it may have been let in again.
 const REFUSED_INTERVAL: Duration = Duration::from_secs(30);

@@ -22,6 +22,12 @@ pub const SECRET_BYTES: usize = 20;
 pub const PIN_BYTES: usize = 32;
 /// The longest life of an enrolment token, in seconds.
 pub const MAX_TTL_S: u32 = 3600;
+/// The header of an enrolment: the snapshot key that the token pins, in base64url. A token whose key nobody is told of any more is
+/// refused before it is used up.
+pub const SNAPSHOT_PIN_HEADER: &str = "keyroster-snapshot-pin";
+/// The header of an answer to a host whose certificate is of a CA that is about to go: seconds within which it renews it, at a
+/// moment of its own choice.
+pub const RENEW_WITHIN_HEADER: &str = "keyroster-renew-within";
 /// The largest certificate request that is taken, in bytes.
 pub const MAX_CSR_BYTES: usize = 8 * 1024;
 
@@ -181,9 +187,13 @@ pub struct Enrolled {
     pub certificate: String,
     /// The CA's certificate, PEM.
     pub ca: String,
+    /// That of the other CA while it is exchanged: enrolment tokens carry the pin of the one or the other.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub other_ca: Option<String>,
     /// The snapshot key's public half, as an OpenSSH line.
     pub snapshot_key: String,
-    /// That of the key that it is about to be exchanged for, if it is: enrolment tokens carry the pin of the one or the other.
+    /// That of the other snapshot key while it is exchanged, the newer or the older one: enrolment tokens carry the pin of the one or
+    /// the other.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_snapshot_key: Option<String>,
     /// The serial of the set of snapshot keys from which the host goes on.

@@ -1,8 +1,12 @@
-//! Which snapshot keys a host believes, as the key server tells it while it exchanges its key: a chain of signed documents.
+//! Which snapshot keys and which CAs a host believes, as the key server tells it while it exchanges one of them: a chain of signed
+//! documents.
 //!
-//! A host is enrolled with one key. Each document names the keys from then on, the newest first, and is believed only when the
+//! A host is enrolled with one key and one CA. Each document names the keys from then on, the newest first, and is believed only when the
 //! newest key that the host knows has signed it. So whoever has stolen a key that is being exchanged can't name others to a host
 //! that knows its successor, and has nothing any more once the host has read that the successor stands alone.
+//!
+//! CAs are named by the SHA-256 of their certificates. The certificates themselves are public and come from elsewhere
+//! ([`crate::paths::CA`]); what is signed stays short, and the chain of many years with it.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -13,17 +17,24 @@ use crate::signature::{Namespace, SignatureError, SnapshotKey, SnapshotPublicKey
 
 /// The header of a question and of its answer: the serial of the newest set that the host goes by, and that the key server has.
 pub const HEADER: &str = "keyroster-keys";
+/// The header of an answer to people, once the CA was exchanged: the fingerprints of the CAs, the newest first, with a space between
+/// two. A hint, like the other.
+pub const CAS_HEADER: &str = "keyroster-cas";
 /// The number in each document, which is raised when old readers could not read a new one rightly.
 pub const SCHEMA: u32 = 1;
+/// The same of a document that names CAs: a host that knows nothing of these must not count as one that goes by them.
+pub const SCHEMA_WITH_CAS: u32 = 2;
 /// Documents of one chain at most: years of exchanges.
 pub const MAX_DOCUMENTS: usize = 256;
 /// The largest answer with a chain, in bytes.
 pub const MAX_BYTES: usize = 512 * 1024;
+/// CAs of one set at most: one, or two while they are exchanged.
+pub const MAX_CAS: usize = 2;
 
-/// The keys that hosts go by.
+/// What hosts go by.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeySet {
-    /// [`SCHEMA`].
+    /// [`SCHEMA`], or where CAs are named [`SCHEMA_WITH_CAS`].
     pub schema: u32,
     /// Its place among the sets; hosts begin at 0, with the key of their enrolment.
     pub serial: u64,
@@ -31,6 +42,21 @@ pub struct KeySet {
     pub issued_at: i64,
     /// One or two keys as OpenSSH lines, the newest first.
     pub keys: Vec<String>,
+    /// The fingerprints of one or two CAs, the newest first. None as long as the CA was never exchanged: hosts go by that of their
+    /// enrolment.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cas: Vec<String>,
+}
+
+/// What a chain leads to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trusted {
+    /// The snapshot keys.
+    pub keys: SnapshotPublicKey,
+    /// The fingerprints of the CAs; none as in [`KeySet::cas`].
+    pub cas: Vec<String>,
+    /// The serial of the set.
+    pub serial: u64,
 }
 
 /// `GET /v1/host/keys`: the signed documents after the set that the host names, in order.
@@ -53,6 +79,21 @@ pub enum KeySetError {
 }
 
 impl KeySet {
+    /// A set, with the schema that it needs.
+    #[must_use]
+    pub fn new(serial: u64, issued_at: i64, keys: Vec<String>, cas: Vec<String>) -> Self {
+        Self {
+            schema: match cas.is_empty() {
+                true => SCHEMA,
+                false => SCHEMA_WITH_CAS,
+            },
+            serial,
+            issued_at,
+            keys,
+            cas,
+        }
+    }
+
     /// The signed document.
     ///
     /// # Errors
@@ -88,13 +129,16 @@ impl KeySet {
     fn parse(bytes: &[u8]) -> Result<Self, KeySetError> {
         let set: Self =
             serde_json::from_slice(bytes).map_err(|err| KeySetError::Malformed(err.to_string()))?;
-        match set.schema {
-            SCHEMA => Ok(set),
-            other => {
-                let what = format!("its schema is {other}, and this version reads {SCHEMA}");
-                Err(KeySetError::Malformed(what))
+        let wrong = match (set.schema, set.cas.len()) {
+            (SCHEMA, 0) | (SCHEMA_WITH_CAS, 1..=MAX_CAS) => return Ok(set),
+            (SCHEMA | SCHEMA_WITH_CAS, count) => {
+                format!("it names {count} CAs, which is not what its schema says")
             }
-        }
+            (other, _) => {
+                format!("its schema is {other}, and this version reads up to {SCHEMA_WITH_CAS}")
+            }
+        };
+        Err(KeySetError::Malformed(wrong))
     }
 
     /// The keys.
@@ -110,19 +154,21 @@ impl KeyChain {
     /// Follows the chain from what is known: the newest keys that it leads to, with their serial. What no known key has signed is
     /// passed over, and what is not newer is left alone.
     #[must_use]
-    pub fn follow(
-        &self,
-        known: &SnapshotPublicKey,
-        serial: u64,
-    ) -> Option<(SnapshotPublicKey, u64)> {
-        let mut found = None;
+    pub fn follow(&self, known: &SnapshotPublicKey, serial: u64) -> Option<Trusted> {
+        let mut found: Option<Trusted> = None;
         for document in self.documents.iter().take(MAX_DOCUMENTS) {
-            let (known, serial) = found.as_ref().map_or((known, serial), |(k, s)| (k, *s));
+            let (known, serial) = found
+                .as_ref()
+                .map_or((known, serial), |found| (&found.keys, found.serial));
             let Ok(set) = KeySet::verify(document, known) else {
                 continue;
             };
             if let (true, Ok(keys)) = (set.serial > serial, set.keys()) {
-                found = Some((keys, set.serial));
+                found = Some(Trusted {
+                    keys,
+                    cas: set.cas,
+                    serial: set.serial,
+                });
             }
         }
         found
@@ -140,12 +186,20 @@ mod tests {
 
     fn set(serial: u64, keys: &[u8]) -> KeySet {
         let line = |seed: &u8| key(*seed).public().to_openssh().unwrap();
-        KeySet {
-            schema: SCHEMA,
+        KeySet::new(serial, 0, keys.iter().map(line).collect(), Vec::new())
+    }
+
+    fn with_cas(set: KeySet, cas: &[&str]) -> KeySet {
+        let cas = cas.iter().map(|&ca| ca.to_owned()).collect();
+        KeySet::new(set.serial, set.issued_at, set.keys, cas)
+    }
+
+    fn led_to(keys: &[u8], serial: u64) -> Option<Trusted> {
+        Some(Trusted {
+            keys: known(keys),
+            cas: Vec::new(),
             serial,
-            issued_at: 0,
-            keys: keys.iter().map(line).collect(),
-        }
+        })
     }
 
     fn known(keys: &[u8]) -> SnapshotPublicKey {
@@ -175,21 +229,15 @@ mod tests {
 
     #[test]
     fn a_host_that_was_away_for_two_exchanges_comes_to_the_newest_key() {
-        assert_eq!(
-            two_exchanges().follow(&known(&[1]), 0),
-            Some((known(&[3]), 4))
-        );
-        assert_eq!(
-            two_exchanges().follow(&known(&[2]), 2),
-            Some((known(&[3]), 4))
-        );
+        assert_eq!(two_exchanges().follow(&known(&[1]), 0), led_to(&[3], 4));
+        assert_eq!(two_exchanges().follow(&known(&[2]), 2), led_to(&[3], 4));
         assert_eq!(two_exchanges().follow(&known(&[3]), 4), None);
     }
 
     #[test]
     fn a_host_that_was_enrolled_with_the_newer_key_learns_of_the_older_one() {
         let overlap = chain(&[(set(1, &[2, 1]), 1), (set(1, &[2, 1]), 2)]);
-        assert_eq!(overlap.follow(&known(&[2]), 0), Some((known(&[2, 1]), 1)));
+        assert_eq!(overlap.follow(&known(&[2]), 0), led_to(&[2, 1], 1));
     }
 
     #[test]
@@ -204,6 +252,40 @@ mod tests {
         let replayed = chain(&[(set(1, &[2, 1]), 2)]);
         assert_eq!(replayed.follow(&known(&[2]), 2), None);
         assert_eq!(replayed.follow(&known(&[2]), 1), None);
+    }
+
+    #[test]
+    fn the_cas_that_hold_are_those_of_the_newest_set() {
+        let exchange = [
+            (with_cas(set(1, &[1]), &["new", "old"]), 1),
+            (with_cas(set(2, &[1]), &["new"]), 1),
+        ];
+        let cas = |upto: usize| {
+            let led = chain(&exchange[..upto]).follow(&known(&[1]), 0);
+            led.unwrap().cas
+        };
+        assert_eq!(cas(1), ["new", "old"]);
+        assert_eq!(cas(2), ["new"]);
+        // Signed by whoever has another key, a CA is nobody's.
+        let thief = chain(&[(with_cas(set(3, &[1]), &["thief"]), 7)]);
+        assert_eq!(thief.follow(&known(&[1]), 2), None);
+    }
+
+    #[test]
+    fn a_set_that_names_cas_is_none_to_a_reader_that_knows_nothing_of_them() {
+        let mut named = with_cas(set(1, &[1]), &["new"]);
+        assert_eq!(named.schema, SCHEMA_WITH_CAS);
+        for (schema, cas) in [
+            (SCHEMA, vec!["new"]),
+            (SCHEMA_WITH_CAS, vec![]),
+            (SCHEMA_WITH_CAS, vec!["a", "b", "c"]),
+            (3, vec!["new"]),
+        ] {
+            named.schema = schema;
+            named.cas = cas.into_iter().map(str::to_owned).collect();
+            let document = named.sign(&key(1)).unwrap();
+            assert!(KeySet::peek(&document).is_err(), "{schema}");
+        }
     }
 
     #[test]

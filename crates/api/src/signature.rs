@@ -186,6 +186,12 @@ impl SnapshotPublicKey {
         Self::one(self.newest.clone())
     }
 
+    /// The key before the newest, if it counts as well.
+    #[must_use]
+    pub fn older(&self) -> Option<Self> {
+        self.older.clone().map(Self::one)
+    }
+
     /// Whether all of these keys are among them.
     #[must_use]
     pub fn holds(&self, others: &Self) -> bool {
@@ -230,7 +236,9 @@ impl SnapshotPublicKey {
         }
     }
 
-    fn pin_text(&self) -> String {
+    /// The newest key's fingerprint, as `ssh-keygen -l` writes it.
+    #[must_use]
+    pub fn pin_text(&self) -> String {
         self.newest.fingerprint(HashAlg::Sha256).to_string()
     }
 }

@@ -1,29 +1,43 @@
-//! The CA that vouches for the key server, as PEM text in a file or in the configuration.
+//! The CA that vouches for the key server, as PEM text in a file or in the configuration; two of them while it is exchanged.
 
-use std::fmt::Write as _;
 use std::fs::File;
 use std::io::Read as _;
 use std::path::Path;
+use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use keyroster_edge::{TlsError, certificate_from_pem};
+use keyroster_edge::{
+    CaPin, TlsError, certificate_to_pem, certificates_from_pem, is_self_issued, vouches,
+};
 use rustls_pki_types::CertificateDer;
 
 use crate::exit::Exit;
 use crate::failure::{Failure, Result};
 
-/// The certificate of the only CA that is believed.
+/// The certificates of the only CAs that are believed, the newest first; never none.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Ca(CertificateDer<'static>);
+pub(crate) struct Cas(Vec<CertificateDer<'static>>);
 
-impl Ca {
-    /// Reads the one certificate of a PEM text.
+/// What an exchange of the CA comes to for somebody who knows some.
+#[must_use]
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Succession {
+    /// Nothing is new.
+    Unchanged,
+    /// There is a new one, for which the newest that is known vouches.
+    Learned(Cas),
+    /// The newest that is known stands alone.
+    Alone(Cas),
+    /// There is a new one, and nobody who is known vouches for it.
+    Stranger,
+}
+
+impl Cas {
+    /// Reads the certificates of a PEM text.
     pub(crate) fn from_pem(text: &str) -> std::result::Result<Self, TlsError> {
-        certificate_from_pem(text.as_bytes()).map(Self)
+        certificates_from_pem(text.as_bytes()).map(Self)
     }
 
-    /// Reads a PEM file.
+    /// Reads a PEM file. What stands in it beside CAs, as it does in what the key server hands out, is left out.
     pub(crate) fn from_file(path: &Path) -> Result<Self> {
         let shown = path.display();
         let mut pem = String::new();
@@ -35,66 +49,91 @@ impl Ca {
                     format!("can't read the CA file \"{shown}\": {error}"),
                 )
             })?;
-        Self::from_pem(&pem).map_err(|_| {
+        let all = certificates_from_pem(pem.as_bytes()).map_err(|_| {
             Failure::new(
                 Exit::Data,
-                format!("CA file \"{shown}\" does not hold one certificate in PEM"),
+                format!("CA file \"{shown}\" does not hold a certificate in PEM"),
             )
             .hint("the key server hands out its own: GET /v1/ca")
-        })
+        })?;
+        Ok(Self::cas_of(&all).unwrap_or(Self(all)))
     }
 
-    /// The certificate for the TLS configuration.
-    pub(crate) fn der(&self) -> &CertificateDer<'static> {
+    /// The CAs among certificates.
+    fn cas_of(all: &[CertificateDer<'static>]) -> Option<Self> {
+        let cas: Vec<_> = all
+            .iter()
+            .filter(|it| is_self_issued(it))
+            .cloned()
+            .collect();
+        (!cas.is_empty()).then_some(Self(cas))
+    }
+
+    /// The certificates for the TLS configuration.
+    pub(crate) fn ders(&self) -> &[CertificateDer<'static>] {
         &self.0
     }
 
-    /// PEM with nothing in it but the certificate.
+    /// The fingerprint of the newest.
+    pub(crate) fn newest(&self) -> Option<CaPin> {
+        self.0.first().map(CaPin::of)
+    }
+
+    /// The fingerprints, as the key server names its own.
+    pub(crate) fn to_pins(&self) -> String {
+        let pins: Vec<_> = self.0.iter().map(|ca| CaPin::of(ca).to_string()).collect();
+        pins.join(" ")
+    }
+
+    /// PEM with nothing in it but the certificates.
     pub(crate) fn to_pem(&self) -> String {
-        let base64 = STANDARD.encode(&self.0);
-        let mut pem = String::from("-----BEGIN CERTIFICATE-----\n");
-        let mut rest = base64.as_str();
-        while !rest.is_empty() {
-            let (line, tail) = rest.split_at(rest.len().min(PEM_LINE_BYTES));
-            // Writing to a string can't fail.
-            let _ = writeln!(pem, "{line}");
-            rest = tail;
+        self.0.iter().map(certificate_to_pem).collect()
+    }
+
+    /// What becomes of them by what the key server hands out, the newest first. Only the newest that is known can name the next, so that
+    /// nobody who has the key of one that goes leads anywhere.
+    pub(crate) fn follow(
+        &self,
+        handed_out: &[CertificateDer<'static>],
+        now: Duration,
+    ) -> Succession {
+        let offered = Self::cas_of(handed_out);
+        let newest = self.0.first();
+        let (Some(offered), Some(newest)) = (offered, newest) else {
+            return Succession::Unchanged;
+        };
+        let (Some(next), theirs) = (offered.0.first(), &offered.0) else {
+            return Succession::Unchanged;
+        };
+        if next == newest {
+            let stay: Vec<_> = self
+                .0
+                .iter()
+                .filter(|ca| theirs.contains(ca))
+                .cloned()
+                .collect();
+            return match stay.len() == self.0.len() {
+                true => Succession::Unchanged,
+                false => Succession::Alone(Self(stay)),
+            };
         }
-        pem.push_str("-----END CERTIFICATE-----\n");
-        pem
+        match vouches(newest, next, handed_out, now) {
+            true => Succession::Learned(Self(vec![next.clone(), newest.clone()])),
+            // An old set, of a key server that has not heard of the newest yet.
+            false if self.0.contains(next) => Succession::Unchanged,
+            false => Succession::Stranger,
+        }
     }
 }
 
-impl From<CertificateDer<'static>> for Ca {
+impl From<CertificateDer<'static>> for Cas {
     fn from(der: CertificateDer<'static>) -> Self {
-        Self(der)
+        Self(vec![der])
     }
 }
 
 /// Bytes that are read of a CA file.
 const MAX_PEM_BYTES: u64 = 64 * 1024;
-/// Base64 characters on a line of PEM (RFC 7468).
-const PEM_LINE_BYTES: usize = 64;
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_certificate_survives_its_pem_whatever_its_length() {
-        for length in [0, 1, 47, 48, 49, 96, 1000] {
-            let ca = Ca::from(CertificateDer::from(vec![7_u8; length]));
-            if length > 0 {
-                assert_eq!(Ca::from_pem(&ca.to_pem()).unwrap(), ca, "{length}");
-            }
-            assert!(ca.to_pem().lines().all(|line| line.len() <= 64));
-        }
-    }
-
-    #[test]
-    fn text_around_the_certificate_is_left_out_of_what_is_kept() {
-        let ca = Ca::from(CertificateDer::from(vec![7_u8; 100]));
-        let read = Ca::from_pem(&format!("subject: CN=x\n{}", ca.to_pem())).unwrap();
-        assert_eq!(read.to_pem(), ca.to_pem());
-    }
-}
+mod tests;

@@ -5,8 +5,10 @@ mod follow;
 mod refusal;
 
 use std::marker::PhantomData;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use keyroster_api::Page;
+use keyroster_api::key_set::CAS_HEADER;
 use keyroster_api::page::MAX_LIMIT;
 use keyroster_edge::{
     Answer, CaPin, ClientLimits, FetchError, HttpClient, Transport, Trust, http_client,
@@ -17,7 +19,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::address::ServerAddress;
-use crate::ca::Ca;
+use crate::ca::Cas;
 use crate::exit::Exit;
 use crate::failure::{Failure, Result};
 use crate::progress::Progress;
@@ -32,11 +34,34 @@ pub(crate) struct Client {
     token: Option<Token>,
     /// What to do when it can't be believed.
     trust_hint: &'static str,
+    heard: Heard,
+}
+
+/// Which CAs the key server has, as it said with its last answer.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Heard(Arc<Mutex<Option<String>>>);
+
+impl Heard {
+    fn hear(&self, answer: &Answer) {
+        let said = answer.headers.get(CAS_HEADER);
+        if let Some(said) = said.and_then(|said| said.to_str().ok()) {
+            *self.lock() = Some(said.to_owned());
+        }
+    }
+
+    /// What was said; none where the CA was never exchanged.
+    pub(crate) fn get(&self) -> Option<String> {
+        self.lock().clone()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<String>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Client {
     /// A key server that this CA vouches for.
-    pub(crate) fn new(server: &ServerAddress, ca: &Ca, token: &Token) -> Result<Self> {
+    pub(crate) fn new(server: &ServerAddress, ca: &Cas, token: &Token) -> Result<Self> {
         let client = Self::first_contact(server, FirstTrust::Ca(ca))?;
         Ok(client.with_token(token))
     }
@@ -44,7 +69,7 @@ impl Client {
     /// A key server whose CA is known by its certificate or by its fingerprint only; no token is sent yet.
     pub(crate) fn first_contact(server: &ServerAddress, known: FirstTrust<'_>) -> Result<Self> {
         let (trust, trust_hint) = match known {
-            FirstTrust::Ca(ca) => (Trust::Ca(ca.der().clone()), CA_HINT),
+            FirstTrust::Ca(ca) => (Trust::AnyOf(ca.ders().to_vec()), CA_HINT),
             FirstTrust::Fingerprint(pin) => (Trust::Pinned(pin), FINGERPRINT_HINT),
         };
         let http = http_client(trust, None, ClientLimits::default()).map_err(|error| {
@@ -56,7 +81,17 @@ impl Client {
             server: server.clone(),
             token: None,
             trust_hint,
+            heard: Heard::default(),
         })
+    }
+
+    /// The same connection; what is heard of CAs is told there.
+    #[must_use]
+    pub(crate) fn heard_by(self, heard: &Heard) -> Self {
+        Self {
+            heard: heard.clone(),
+            ..self
+        }
     }
 
     /// The same connection, with this token.
@@ -69,8 +104,8 @@ impl Client {
     }
 
     /// The CA that a fingerprint led to; none before the first answer.
-    pub(crate) fn ca_seen(&self) -> Option<Ca> {
-        self.http.ca_seen().map(Ca::from)
+    pub(crate) fn ca_seen(&self) -> Option<Cas> {
+        self.http.ca_seen().map(Cas::from)
     }
 
     async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T> {
@@ -169,12 +204,17 @@ impl Client {
 
     async fn send(&self, request: RequestBuilder) -> Result<Answer> {
         let sent = self.http.send(request, MAX_ANSWER_BYTES).await;
-        sent.map_err(|error| self.unanswered(&error))
+        let answer = sent.map_err(|error| self.unanswered(&error))?;
+        self.heard.hear(&answer);
+        Ok(answer)
     }
 
     /// A request that brought no usable answer. Nothing is known of what the key server did with it.
     fn unanswered(&self, error: &FetchError) -> Failure {
         let (exit, hint) = match error.transport_kind() {
+            Some(Transport::Tls) if error.is_of_unknown_ca() => {
+                (Exit::Unavailable, UNKNOWN_CA_HINT)
+            }
             Some(Transport::Tls) => (Exit::Unavailable, self.trust_hint),
             Some(Transport::Timeout) => (Exit::TempFail, CHANGE_HINT),
             Some(Transport::Truncated) => (Exit::Unavailable, CHANGE_HINT),
@@ -238,12 +278,13 @@ impl<T: DeserializeOwned> Pages<T> {
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum FirstTrust<'a> {
     /// By the CA itself.
-    Ca(&'a Ca),
+    Ca(&'a Cas),
     /// By the CA's fingerprint.
     Fingerprint(CaPin),
 }
 
-const CA_HINT: &str = "its certificate must be valid for that name and of the known CA; after a change of CA, log in again";
+const CA_HINT: &str = "its certificate must be valid for that name and of the known CA";
+const UNKNOWN_CA_HINT: &str = "its CA is not the one that is known here; if the key server's CA was exchanged, log in again with the fingerprint that `keyroster-server rotate --data DIR status` tells: keyroster login --server URL --ca-fingerprint SHA256:…";
 const FINGERPRINT_HINT: &str = "its certificate must be valid for that name and of the CA with that fingerprint: `keyroster-server init` printed it";
 const CHANGE_HINT: &str = "if it was a change, it may have been made: look before you repeat it";
 /// The largest answer that is read, in bytes: a page of a thousand keys of the largest kind fits several times.

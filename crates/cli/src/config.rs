@@ -10,7 +10,7 @@ use secrecy::zeroize::Zeroizing;
 use serde::{Deserialize, Serialize};
 
 use crate::address::ServerAddress;
-use crate::ca::Ca;
+use crate::ca::Cas;
 use crate::exit::Exit;
 use crate::failure::{Failure, Result};
 use crate::private_file::{self, Closed};
@@ -20,7 +20,7 @@ use crate::secret::Token;
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Config {
     pub(crate) server: Option<ServerAddress>,
-    pub(crate) ca: Option<Ca>,
+    pub(crate) ca: Option<Cas>,
     pub(crate) token: Option<Token>,
 }
 
@@ -56,7 +56,7 @@ impl Config {
     pub(crate) fn store(&self, path: &Path) -> Result<()> {
         let text = ConfigText {
             server: self.server.as_ref().map(ToString::to_string),
-            ca: self.ca.as_ref().map(Ca::to_pem),
+            ca: self.ca.as_ref().map(Cas::to_pem),
             token: self
                 .token
                 .as_ref()
@@ -82,7 +82,7 @@ impl Config {
                 .transpose()?,
             ca: text
                 .ca
-                .map(|pem| Ca::from_pem(&pem).map_err(|error| format!("ca: {error}")))
+                .map(|pem| Cas::from_pem(&pem).map_err(|error| format!("ca: {error}")))
                 .transpose()?,
             token: text
                 .token
@@ -133,7 +133,7 @@ mod tests {
     fn config() -> Config {
         Config {
             server: Some("https://keys.example:8443".parse().unwrap()),
-            ca: Some(Ca::from(CertificateDer::from(vec![7_u8; 200]))),
+            ca: Some(Cas::from(CertificateDer::from(vec![7_u8; 200]))),
             token: Some(Token::parse(&token_text()).unwrap()),
         }
     }

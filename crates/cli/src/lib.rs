@@ -20,6 +20,7 @@ mod secret;
 mod session;
 mod settings;
 mod span;
+mod succession;
 mod table;
 mod target;
 mod terminal;
@@ -75,7 +76,12 @@ fn answer(cli: Cli, environment: Environment) -> Result<Report> {
         .enable_all()
         .build()
         .map_err(|error| Failure::new(Exit::Io, format!("can't start: {error}")))?;
-    runtime.block_on(commands::run(cli.command, &session))
+    runtime.block_on(async {
+        let done = commands::run(cli.command, &session).await;
+        // Whatever became of the command: an exchange may end before the next one.
+        let note = succession::follow(&session).await;
+        done.map(|report| report.notes_from(note))
+    })
 }
 
 /// The moment of this run: read once, so that every part of a command means the same one.

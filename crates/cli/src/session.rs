@@ -4,8 +4,9 @@ use std::path::PathBuf;
 
 use keyroster_api::Timestamp;
 
+use crate::address::ServerAddress;
 use crate::args::GlobalOptions;
-use crate::client::Client;
+use crate::client::{Client, FirstTrust, Heard};
 use crate::config::Config;
 use crate::environment::Environment;
 use crate::exit::Exit;
@@ -20,6 +21,7 @@ pub(crate) struct Session {
     options: GlobalOptions,
     environment: Environment,
     now: Timestamp,
+    heard: Heard,
 }
 
 impl Session {
@@ -28,6 +30,7 @@ impl Session {
             options,
             environment,
             now,
+            heard: Heard::default(),
         }
     }
 
@@ -68,7 +71,23 @@ impl Session {
         let server = settings
             .server()
             .map_err(|failure| self.unconfigured(failure))?;
-        Client::new(server, settings.ca()?, settings.token()?)
+        let client = Client::new(server, settings.ca()?, settings.token()?)?;
+        Ok(client.heard_by(&self.heard))
+    }
+
+    /// A key server that is known by its CA alone, or by its fingerprint.
+    pub(crate) fn meet(&self, server: &ServerAddress, known: FirstTrust<'_>) -> Result<Client> {
+        Ok(Client::first_contact(server, known)?.heard_by(&self.heard))
+    }
+
+    /// Which CAs the key server has, where they were ever exchanged.
+    pub(crate) fn heard(&self) -> Option<String> {
+        self.heard.get()
+    }
+
+    /// Whether it is the configuration file that says which CA to believe.
+    pub(crate) const fn knows_ca_by_file(&self) -> bool {
+        self.options.ca.is_none() && self.environment.ca.is_none()
     }
 
     /// The key server for a change that may be waited for, and the wait.

@@ -9,7 +9,7 @@ use secrecy::ExposeSecret as _;
 
 use crate::address::ServerAddress;
 use crate::args::GlobalOptions;
-use crate::ca::Ca;
+use crate::ca::Cas;
 use crate::config::{self, Config};
 use crate::environment::Environment;
 use crate::exit::Exit;
@@ -20,7 +20,7 @@ use crate::secret::{self, Token};
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Settings {
     pub(crate) server: Option<ServerAddress>,
-    pub(crate) ca: Option<Ca>,
+    pub(crate) ca: Option<Cas>,
     pub(crate) token: Option<Token>,
 }
 
@@ -41,7 +41,7 @@ impl Settings {
             false => Config::default(),
         };
         let ca = match options.ca.as_ref().or(environment.ca.as_ref()) {
-            Some(path) => Some(Ca::from_file(path)?),
+            Some(path) => Some(Cas::from_file(path)?),
             None => of_file.ca,
         };
         let token = match (&options.token_file, &environment.token) {
@@ -62,7 +62,7 @@ impl Settings {
             .ok_or_else(|| missing("no key server is set").hint(LOGIN_HINT))
     }
 
-    pub(crate) fn ca(&self) -> Result<&Ca> {
+    pub(crate) fn ca(&self) -> Result<&Cas> {
         let server = self.server()?;
         self.ca.as_ref().ok_or_else(|| {
             missing(&format!("no CA is known for \"{server}\""))
@@ -117,7 +117,7 @@ mod tests {
     fn file() -> Config {
         Config {
             server: Some("https://file.example".parse().unwrap()),
-            ca: Some(Ca::from(CertificateDer::from(vec![7_u8; 100]))),
+            ca: Some(Cas::from(CertificateDer::from(vec![7_u8; 100]))),
             token: Some(Token::parse(&token("f")).unwrap()),
         }
     }

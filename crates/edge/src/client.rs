@@ -21,6 +21,8 @@ use crate::tls::client_config;
 pub enum Trust {
     /// Servers that this CA vouches for; the only root.
     Ca(CertificateDer<'static>),
+    /// Servers that one of these CAs vouches for, as while one takes the place of another.
+    AnyOf(Vec<CertificateDer<'static>>),
     /// First contact: servers whose chain contains the CA with this pin.
     Pinned(CaPin),
 }

@@ -81,6 +81,17 @@ impl FetchError {
         }
     }
 
+    /// Whether the server's certificate is of none of the CAs that are believed.
+    #[must_use]
+    pub fn is_of_unknown_ca(&self) -> bool {
+        match self {
+            Self::Transport { kind, detail } => {
+                *kind == Transport::Tls && UNKNOWN_CA.iter().any(|it| detail.ends_with(it))
+            }
+            Self::Status(_) => false,
+        }
+    }
+
     /// What broke, when it was the transport.
     #[must_use]
     pub fn transport_kind(&self) -> Option<Transport> {
@@ -154,3 +165,6 @@ fn innermost(err: &reqwest::Error) -> String {
     }
     deepest.to_string()
 }
+
+/// How the TLS library says it, the second where a CA of the same name is known; a test holds it to that.
+const UNKNOWN_CA: [&str; 2] = ["UnknownIssuer", "BadSignature"];

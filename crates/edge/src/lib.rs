@@ -17,6 +17,7 @@ mod pin;
 mod probe;
 pub mod server;
 mod tls;
+mod vouch;
 
 #[cfg(test)]
 mod testing;
@@ -28,9 +29,12 @@ pub use client::{
 };
 pub use crypto::install_provider;
 pub use error::{ClientError, FetchError, TlsError, Transport};
-pub use pem::{certificate_from_pem, certificates_from_pem, private_key_from_pem};
+pub use pem::{
+    certificate_from_pem, certificate_to_pem, certificates_from_pem, private_key_from_pem,
+};
 pub use pin::{CaPin, PinError};
 pub use probe::probe;
 pub use reqwest::RequestBuilder;
 pub use server::{Drained, PeerAddr, PeerCertificate, ServerLimits, listen, serve};
 pub use tls::{CertificateHandle, server_config};
+pub use vouch::{is_self_issued, issuer_key_id, key_id, vouches};

@@ -1,5 +1,9 @@
 //! Certificates and keys out of PEM text, with errors that never show what was in it.
 
+use std::fmt::Write as _;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 
@@ -26,15 +30,44 @@ pub fn certificate_from_pem(pem: &[u8]) -> Result<CertificateDer<'static>, TlsEr
     }
 }
 
+/// PEM with nothing in it but the certificate.
+#[must_use]
+pub fn certificate_to_pem(certificate: &CertificateDer<'_>) -> String {
+    let base64 = STANDARD.encode(certificate);
+    let mut pem = String::from("-----BEGIN CERTIFICATE-----\n");
+    let mut rest = base64.as_str();
+    while !rest.is_empty() {
+        let (line, tail) = rest.split_at(rest.len().min(PEM_LINE_BYTES));
+        // Writing to a string can't fail.
+        let _ = writeln!(pem, "{line}");
+        rest = tail;
+    }
+    pem.push_str("-----END CERTIFICATE-----\n");
+    pem
+}
+
 /// The first private key of a PEM text.
 pub fn private_key_from_pem(pem: &[u8]) -> Result<PrivateKeyDer<'static>, TlsError> {
     PrivateKeyDer::from_pem_slice(pem).map_err(|_| TlsError::PrivateKeyPem)
 }
 
+/// Base64 characters on a line of PEM (RFC 7468).
+const PEM_LINE_BYTES: usize = 64;
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::testing::TestCa;
+
+    #[test]
+    fn a_certificate_survives_its_pem_whatever_its_length() {
+        for length in [1, 47, 48, 49, 96, 1000] {
+            let certificate = CertificateDer::from(vec![7_u8; length]);
+            let pem = certificate_to_pem(&certificate);
+            assert_eq!(certificate_from_pem(pem.as_bytes()).unwrap(), certificate);
+            assert!(pem.lines().all(|line| line.len() <= PEM_LINE_BYTES));
+        }
+    }
 
     #[test]
     fn one_certificate_is_read_and_two_are_refused_where_one_is_meant() {

@@ -37,10 +37,7 @@ pub(crate) enum Validity {
 
 impl TestCa {
     pub(crate) fn new(name: &str) -> Self {
-        let mut params = CertificateParams::default();
-        params.distinguished_name.push(DnType::CommonName, name);
-        params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
-        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+        let params = ca_params(name);
         let key = KeyPair::generate().unwrap();
         let certificate = params.self_signed(&key).unwrap();
         Self {
@@ -57,6 +54,23 @@ impl TestCa {
         self.certificate.pem()
     }
 
+    /// A certificate for the key of another CA.
+    pub(crate) fn cross(&self, name: &str, other: &Self) -> CertificateDer<'static> {
+        self.cross_valid(name, other, Validity::Now)
+    }
+
+    pub(crate) fn cross_valid(
+        &self,
+        name: &str,
+        other: &Self,
+        validity: Validity,
+    ) -> CertificateDer<'static> {
+        let mut params = ca_params(name);
+        validity.set(&mut params);
+        let cross = params.signed_by(other.issuer.key(), &self.issuer).unwrap();
+        cross.der().clone()
+    }
+
     pub(crate) fn issue(&self, names: &[&str]) -> Issued {
         self.issue_valid(names, Validity::Now)
     }
@@ -64,10 +78,7 @@ impl TestCa {
     pub(crate) fn issue_valid(&self, names: &[&str], validity: Validity) -> Issued {
         let names: Vec<String> = names.iter().map(ToString::to_string).collect();
         let mut params = CertificateParams::new(names).unwrap();
-        if matches!(validity, Validity::Past) {
-            params.not_before = date_time_ymd(2001, 1, 1);
-            params.not_after = date_time_ymd(2002, 1, 1);
-        }
+        validity.set(&mut params);
         let key = KeyPair::generate().unwrap();
         let leaf = params.signed_by(&key, &self.issuer).unwrap();
         Issued {
@@ -75,6 +86,23 @@ impl TestCa {
             key: PrivateKeyDer::try_from(key.serialize_der()).unwrap(),
         }
     }
+}
+
+impl Validity {
+    fn set(self, params: &mut CertificateParams) {
+        if matches!(self, Self::Past) {
+            params.not_before = date_time_ymd(2001, 1, 1);
+            params.not_after = date_time_ymd(2002, 1, 1);
+        }
+    }
+}
+
+fn ca_params(name: &str) -> CertificateParams {
+    let mut params = CertificateParams::default();
+    params.distinguished_name.push(DnType::CommonName, name);
+    params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+    params
 }
 
 /// A server on loopback until it is told to stop.
@@ -111,7 +139,7 @@ impl TestServer {
         router: Router,
         limits: ServerLimits,
     ) -> Self {
-        let tls = server_config(handle, Some(ca.der())).unwrap();
+        let tls = server_config(handle, std::slice::from_ref(ca.der())).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel::<()>();

@@ -1,4 +1,4 @@
-//! TLS configurations: TLS 1.2 and 1.3 with ring, one trust anchor, nothing from the system.
+//! TLS configurations: TLS 1.2 and 1.3 with ring, the trust anchors that are named, nothing from the system.
 
 use std::sync::Arc;
 
@@ -54,20 +54,20 @@ impl ResolvesServerCert for Shown {
 
 /// The configuration of a listener.
 ///
-/// With `client_ca` a client may show a certificate, and one that the CA did not issue ends the handshake; a client without
+/// With `client_cas` a client may show a certificate, and one that none of these CAs issued ends the handshake; a client without
 /// one is let in, and the service decides by [`crate::PeerCertificate`] what it may do: people and hosts share one port.
 pub fn server_config(
     certificate: &CertificateHandle,
-    client_ca: Option<&CertificateDer<'static>>,
+    client_cas: &[CertificateDer<'static>],
 ) -> Result<Arc<ServerConfig>, TlsError> {
     let builder = ServerConfig::builder_with_provider(provider())
         .with_safe_default_protocol_versions()
         .map_err(unusable)?;
-    let builder = match client_ca {
-        None => builder.with_no_client_auth(),
-        Some(ca) => {
+    let builder = match client_cas {
+        [] => builder.with_no_client_auth(),
+        cas => {
             let verifier =
-                WebPkiClientVerifier::builder_with_provider(Arc::new(sole_root(ca)?), provider())
+                WebPkiClientVerifier::builder_with_provider(Arc::new(roots(cas)?), provider())
                     .allow_unauthenticated()
                     .build()
                     .map_err(unusable)?;
@@ -88,11 +88,8 @@ pub(crate) fn client_config(
     let seen = SeenCa::default();
     let verifier: Arc<dyn ServerCertVerifier> = match trust {
         Trust::Pinned(pin) => Arc::new(PinnedVerifier::new(pin, seen.clone())),
-        Trust::Ca(ca) => {
-            WebPkiServerVerifier::builder_with_provider(Arc::new(sole_root(&ca)?), provider())
-                .build()
-                .map_err(unusable)?
-        }
+        Trust::Ca(ca) => server_verifier(&[ca])?,
+        Trust::AnyOf(cas) => server_verifier(&cas)?,
     };
     let builder = ClientConfig::builder_with_provider(provider())
         .with_safe_default_protocol_versions()
@@ -109,9 +106,17 @@ pub(crate) fn client_config(
     Ok((config, seen))
 }
 
-fn sole_root(ca: &CertificateDer<'static>) -> Result<RootCertStore, TlsError> {
+fn server_verifier(cas: &[CertificateDer<'static>]) -> Result<Arc<WebPkiServerVerifier>, TlsError> {
+    WebPkiServerVerifier::builder_with_provider(Arc::new(roots(cas)?), provider())
+        .build()
+        .map_err(unusable)
+}
+
+fn roots(cas: &[CertificateDer<'static>]) -> Result<RootCertStore, TlsError> {
     let mut roots = RootCertStore::empty();
-    roots.add(ca.clone()).map_err(unusable)?;
+    for ca in cas {
+        roots.add(ca.clone()).map_err(unusable)?;
+    }
     Ok(roots)
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
+use keyroster_api::enroll::PIN_BYTES;
 use keyroster_api::signature::{SignatureError, SnapshotKey, SnapshotPublicKey};
 use keyroster_api::snapshot::Tag;
 use keyroster_keys::KeyPolicy;
@@ -13,7 +14,7 @@ use keyroster_store::{Store, StoreError, Told};
 use tokio::sync::Semaphore;
 use uuid::Builder;
 
-use crate::ca::{Ca, SERIAL_BYTES};
+use crate::ca::{Authorities, SERIAL_BYTES};
 use crate::caller::KnownCertificates;
 use crate::clock::Clock;
 use crate::confirmations::Confirmations;
@@ -41,8 +42,8 @@ pub struct Application {
     pub store: Store,
     /// Where the roster stands, known in memory.
     pub roster: RosterState,
-    /// The certificate authority.
-    pub ca: Ca,
+    /// The certificate authorities.
+    pub ca: Authorities,
     /// The public half of the snapshot key, as hosts get it.
     pub snapshot_key: PublicHalf,
     /// What hosts are told about snapshot keys.
@@ -96,22 +97,28 @@ pub struct Application {
 pub struct PublicHalf {
     /// As an OpenSSH line.
     pub line: String,
-    /// The line of the key that it is about to be exchanged for, if it is.
-    pub next_line: Option<String>,
+    /// The line of the other one, while keys are exchanged.
+    pub other_line: Option<String>,
     /// SHA-256 of the newest key's blob.
-    pub pin: [u8; 32],
+    pub pin: [u8; PIN_BYTES],
+    /// The same of every key that hosts go by.
+    pub pins: Vec<[u8; PIN_BYTES]>,
 }
 
 impl PublicHalf {
-    fn of(signing: &SnapshotPublicKey, chain: &Chain) -> Result<Self, SignatureError> {
-        let newest = chain
-            .keys()?
-            .map_or_else(|| signing.clone(), |keys| keys.newest());
-        let next = (newest != *signing).then(|| newest.to_openssh());
+    fn of(signing: &SnapshotPublicKey, chain: &Chain) -> Result<Self, StartError> {
+        let told = chain.keys()?.unwrap_or_else(|| signing.clone());
+        if !told.holds(signing) {
+            return Err(StartError::UnknownKey);
+        }
+        let keys: Vec<_> = std::iter::once(told.newest()).chain(told.older()).collect();
+        let other = keys.iter().find(|key| *key != signing);
+        let pins: Result<_, _> = keys.iter().map(SnapshotPublicKey::pin).collect();
         Ok(Self {
             line: signing.to_openssh()?,
-            next_line: next.transpose()?,
-            pin: newest.pin()?,
+            other_line: other.map(SnapshotPublicKey::to_openssh).transpose()?,
+            pin: told.pin()?,
+            pins: pins?,
         })
     }
 }

@@ -5,7 +5,7 @@
 
 use axum::extract::{FromRequestParts, Request, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use keyroster_api::ProblemKind;
@@ -68,8 +68,19 @@ pub async fn require(
         }
         Err(error) => error.into_response(),
     };
+    if let Some(cas) = cas(&app) {
+        response.headers_mut().insert(CAS, cas);
+    }
     response.extensions_mut().insert(bearer);
     response
+}
+
+/// The CAs, for programs of people that know others; none where they were never exchanged.
+fn cas(app: &App) -> Option<HeaderValue> {
+    match app.key_chain.cas() {
+        [] => None,
+        cas => HeaderValue::from_str(&cas.join(" ")).ok(),
+    }
 }
 
 /// Has what a write changed read before it is answered, so that what was answered is in force on this server, and the hosts that
@@ -169,3 +180,5 @@ fn refused(app: &App, why: &str) -> ApiError {
     app.metrics.refused_credentials.increment(1);
     ApiError::refused(ProblemKind::Unauthenticated, why)
 }
+
+const CAS: HeaderName = HeaderName::from_static(keyroster_api::key_set::CAS_HEADER);

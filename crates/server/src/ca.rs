@@ -3,6 +3,8 @@
 //! One CA for both directions: it vouches for the server towards hosts and people, who pin it, and for hosts towards the
 //! server. ECDSA on P-256, since every TLS client and every X.509 tool takes it.
 
+mod authorities;
+
 use std::time::Duration;
 
 use keyroster_edge::CaPin;
@@ -17,6 +19,8 @@ use zeroize::Zeroizing;
 
 use crate::certificate_request::CertificateRequest;
 use crate::host_identity::HostIdentity;
+
+pub use authorities::{Authorities, AuthoritiesError, Crosses, IssuedBy};
 
 /// The CA: its certificate, and its private key in memory.
 pub struct Ca {
@@ -58,13 +62,7 @@ impl Ca {
     ) -> Result<(Self, Zeroizing<String>), CaError> {
         let key = KeyPair::generate().map_err(issue)?;
         let key_pem = Zeroizing::new(key.serialize_pem());
-        let mut params = CertificateParams::default();
-        params.distinguished_name.push(DnType::CommonName, CA_NAME);
-        // No CA below it: a host's certificate can vouch for nobody.
-        params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
-        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-        params.serial_number = Some(serial_number(serial));
-        set_validity(&mut params, now, CA_DAYS)?;
+        let params = ca_params(now, serial, CA_DAYS)?;
         let pem = params.self_signed(&key).map_err(issue)?.pem();
         Ok((Self::load(&pem, &key_pem)?, key_pem))
     }
@@ -101,10 +99,35 @@ impl Ca {
         &self.pem
     }
 
+    /// When it ends.
+    #[must_use]
+    pub fn end(&self) -> Option<Timestamp> {
+        end_of_pem(&self.pem)
+    }
+
     /// What hosts and people pin.
     #[must_use]
     pub fn pin(&self) -> CaPin {
         CaPin::of(&self.certificate)
+    }
+
+    /// Vouches for another CA, as RFC 4210 (section 4.4) has it where a CA's key is exchanged: a certificate for its key. It has the
+    /// name of both, so that the length of path that this CA allows is not used up (RFC 5280, section 4.2.1.9).
+    ///
+    /// # Errors
+    /// When signing fails.
+    pub fn vouch_for(
+        &self,
+        other: &Self,
+        now: Timestamp,
+        serial: [u8; SERIAL_BYTES],
+    ) -> Result<CertificateDer<'static>, CaError> {
+        let mut params = ca_params(now, serial, CROSS_DAYS)?;
+        params.use_authority_key_identifier_extension = true;
+        let cross = params
+            .signed_by(other.issuer.key(), &self.issuer)
+            .map_err(issue)?;
+        Ok(cross.der().clone())
     }
 
     /// Issues the server's own certificate, with a new key that never leaves memory.
@@ -172,6 +195,30 @@ impl std::fmt::Debug for Ca {
     }
 }
 
+/// When the certificate of a PEM text ends.
+#[must_use]
+pub fn end_of_pem(pem: &str) -> Option<Timestamp> {
+    let certificate = keyroster_edge::certificate_from_pem(pem.as_bytes()).ok()?;
+    let (_, parsed) = x509_parser::parse_x509_certificate(&certificate).ok()?;
+    let end = parsed.validity().not_after.timestamp();
+    Some(Timestamp::from_unix(end))
+}
+
+fn ca_params(
+    now: Timestamp,
+    serial: [u8; SERIAL_BYTES],
+    days: u64,
+) -> Result<CertificateParams, CaError> {
+    let mut params = CertificateParams::default();
+    params.distinguished_name.push(DnType::CommonName, CA_NAME);
+    // No CA below it: a host's certificate can vouch for nobody.
+    params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+    params.serial_number = Some(serial_number(serial));
+    set_validity(&mut params, now, days)?;
+    Ok(params)
+}
+
 /// The public key of a certificate, as its bit string holds it.
 fn subject_key(certificate: &CertificateDer<'_>) -> Option<Vec<u8>> {
     let (_, parsed) = x509_parser::parse_x509_certificate(certificate).ok()?;
@@ -211,6 +258,8 @@ fn issue(error: impl std::fmt::Display) -> CaError {
 pub const SERIAL_BYTES: usize = 16;
 /// Days for which the CA is valid: ten years.
 pub const CA_DAYS: u64 = 3650;
+/// Days for which one CA vouches for another: the longest that an exchange may take.
+pub const CROSS_DAYS: u64 = 366;
 /// Days for which the server's certificate is valid; a new one is made every day.
 pub const SERVER_DAYS: u64 = 90;
 /// Days for which a host's certificate is valid.

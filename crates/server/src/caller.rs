@@ -26,6 +26,8 @@ pub struct Caller(Arc<Known>);
 struct Known {
     identity: HostIdentity,
     issued_at: Timestamp,
+    /// Which key it was issued with.
+    issuer: Option<Vec<u8>>,
 }
 
 /// What stands in certificates that were seen lately, so that each is read once and not at each request.
@@ -47,10 +49,19 @@ impl KnownCertificates {
             Arc::new(Known {
                 identity,
                 issued_at,
+                issuer: keyroster_edge::issuer_key_id(certificate),
             })
         });
         self.0.insert(certificate.clone(), read.clone());
         read
+    }
+}
+
+impl Caller {
+    /// The key identifier of the CA that issued the certificate.
+    #[must_use]
+    pub fn issuer(&self) -> Option<&[u8]> {
+        self.0.issuer.as_deref()
     }
 }
 

@@ -32,7 +32,7 @@ pub enum Command {
     AdminToken(AdminToken),
     /// Copy the roster into a file; the key server may go on meanwhile
     Backup(Backup),
-    /// Exchange the snapshot key, step by step, while hosts go on
+    /// Exchange the snapshot key or the CA, step by step, while hosts go on
     Rotate(Rotate),
     /// Take the roster from a backup: raises the epoch, and ends again what was revoked since
     Restore(Restore),
@@ -125,9 +125,11 @@ pub struct Rotate {
 pub enum RotateStep {
     /// Begin: make a new snapshot key, of which hosts learn
     SnapshotKey,
-    /// Sign with the new key, once every host knows it
+    /// Begin: make a new CA, of which hosts learn
+    Ca,
+    /// Go by the new key or CA, once every host knows it
     Switch(Abandon),
-    /// End: hosts believe the new key alone, and the old one is thrown away
+    /// End: hosts believe the new key or CA alone, and the old one is thrown away
     Finish(Abandon),
     /// Tell where it stands, and which hosts are behind
     Status,
@@ -136,7 +138,7 @@ pub enum RotateStep {
 /// Hosts that are not waited for.
 #[derive(Debug, Args)]
 pub struct Abandon {
-    /// A host that need not know the new key; may be given several times
+    /// A host that is not waited for; may be given several times
     #[arg(long, value_name = "HOST")]
     pub abandon: Vec<HostName>,
 }

@@ -48,10 +48,12 @@ pub enum FileError {
         owner: u32,
     },
     /// The file is no regular file, or longer than any of its kind.
-    #[error("\"{}\" is not a file of at most {MAX_SECRET_FILE} bytes", path.display())]
+    #[error("\"{}\" is not a file of at most {max} bytes", path.display())]
     NotAFile {
         /// The file.
         path: PathBuf,
+        /// The bytes that one of its kind may have.
+        max: u64,
     },
     /// The path is no directory.
     #[error("\"{}\" is no directory", path.display())]
@@ -68,6 +70,12 @@ pub enum FileError {
 }
 
 impl FileError {
+    /// Whether the file is not there.
+    #[must_use]
+    pub fn is_missing(&self) -> bool {
+        matches!(self, Self::Io { error, .. } if error.kind() == io::ErrorKind::NotFound)
+    }
+
     /// What the admin can do about it, where there is one thing.
     #[must_use]
     pub fn hint(&self) -> Option<&'static str> {
@@ -145,6 +153,24 @@ impl DataDir {
     #[must_use]
     pub fn ca_key(&self) -> PathBuf {
         self.0.join("ca.key")
+    }
+
+    /// The certificate of the CA that is not in force, while CAs are exchanged.
+    #[must_use]
+    pub fn next_ca(&self) -> PathBuf {
+        self.0.join("ca.next.pem")
+    }
+
+    /// Its private key.
+    #[must_use]
+    pub fn next_ca_key(&self) -> PathBuf {
+        self.0.join("ca.next.key")
+    }
+
+    /// The certificates by which the two vouch for each other.
+    #[must_use]
+    pub fn ca_crosses(&self) -> PathBuf {
+        self.0.join("ca.cross.pem")
     }
 
     /// The snapshot key, OpenSSH's format.
@@ -286,7 +312,7 @@ pub fn read_secret(path: &Path) -> Result<Zeroizing<String>, FileError> {
     // The file that is checked is the file that is read: the open descriptor, not the path, is asked.
     let file = open(path)?;
     check_private(&file, path, FORBIDDEN)?;
-    read_text(file, path)
+    read_text(file, path, MAX_SECRET_FILE)
 }
 
 /// Reads a secret that the service manager hands over. It may let this process read by an access list, whose mask then stands in
@@ -297,7 +323,7 @@ pub fn read_secret(path: &Path) -> Result<Zeroizing<String>, FileError> {
 pub fn read_credential(path: &Path) -> Result<Zeroizing<String>, FileError> {
     let file = open(path)?;
     check_private(&file, path, FORBIDDEN_IN_CREDENTIALS)?;
-    read_text(file, path)
+    read_text(file, path, MAX_SECRET_FILE)
 }
 
 /// Reads a file that is no secret.
@@ -305,9 +331,17 @@ pub fn read_credential(path: &Path) -> Result<Zeroizing<String>, FileError> {
 /// # Errors
 /// When it can't be read, or is no text file of a sound size.
 pub fn read_public(path: &Path) -> Result<Zeroizing<String>, FileError> {
+    read_long(path, MAX_SECRET_FILE)
+}
+
+/// The same with one that may have so many bytes.
+///
+/// # Errors
+/// When it can't be read, or is no text file of a sound size.
+pub fn read_long(path: &Path, max: u64) -> Result<Zeroizing<String>, FileError> {
     let file = open(path)?;
-    check_file(&file, path)?;
-    read_text(file, path)
+    check_file(&file, path, max)?;
+    read_text(file, path, max)
 }
 
 /// Opens without waiting, since a pipe in a file's place would wait for ever.
@@ -319,9 +353,9 @@ fn open(path: &Path) -> Result<File, FileError> {
         .map_err(|error| failed("read", path, error))
 }
 
-fn read_text(file: File, path: &Path) -> Result<Zeroizing<String>, FileError> {
+fn read_text(file: File, path: &Path, max: u64) -> Result<Zeroizing<String>, FileError> {
     let mut bytes = Zeroizing::new(Vec::new());
-    file.take(MAX_SECRET_FILE + 1)
+    file.take(max.saturating_add(1))
         .read_to_end(&mut bytes)
         .map_err(|error| failed("read", path, error))?;
     match std::str::from_utf8(&bytes) {
@@ -342,20 +376,21 @@ pub fn sync_dir(path: &Path) -> Result<(), FileError> {
         .map_err(|error| failed("sync", path, error))
 }
 
-fn check_file(file: &File, path: &Path) -> Result<Metadata, FileError> {
+fn check_file(file: &File, path: &Path, max: u64) -> Result<Metadata, FileError> {
     let metadata = file
         .metadata()
         .map_err(|error| failed("read", path, error))?;
-    if !metadata.is_file() || metadata.len() > MAX_SECRET_FILE {
+    if !metadata.is_file() || metadata.len() > max {
         return Err(FileError::NotAFile {
             path: path.to_owned(),
+            max,
         });
     }
     Ok(metadata)
 }
 
 fn check_private(file: &File, path: &Path, forbidden: u32) -> Result<(), FileError> {
-    let metadata = check_file(file, path)?;
+    let metadata = check_file(file, path, MAX_SECRET_FILE)?;
     let mode = metadata.permissions().mode() & 0o7777;
     if mode & forbidden != 0 {
         return Err(FileError::Exposed {

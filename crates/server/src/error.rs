@@ -143,7 +143,7 @@ const fn lister(object: &Object) -> Option<&'static str> {
         Object::Grant(_) => Some("grant list"),
         Object::EnrolmentToken(_) => Some("host list-enroll-tokens"),
         Object::BearerToken(_) => Some("token list"),
-        Object::Roster => None,
+        Object::Roster | Object::SnapshotKey(_) | Object::Ca(_) => None,
     }
 }
 

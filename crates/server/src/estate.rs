@@ -89,6 +89,12 @@ impl Estate {
             .ok_or(ApiError::Bug("the hosts were read and are not there"))
     }
 
+    /// How many hosts there are, and were.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.known().hosts.len()
+    }
+
     /// Goes on from a state that was found to be out of date, unless somebody has done so already.
     ///
     /// # Errors

@@ -106,6 +106,11 @@ pub const BYTES_INLINE: usize = 64 * 1024;
 pub const MAX_LOOKS: usize = 8;
 /// Client certificates whose names are kept, so that they are read once a certificate and not once a request.
 pub const MAX_CACHED_IDENTITIES: u64 = 100_000;
+/// Renewals of hosts' certificates within a second, when a new CA has come into force and all hosts renew: each is a transaction and a
+/// signature, and 15,000 hosts take ten minutes.
+pub const RENEWALS_PER_SECOND: u64 = 25;
+/// Days before the end of the CA from which on it is said that it ends.
+pub const CA_WARNING_DAYS: i64 = 365;
 /// Days for which the first admin token lives, and one that `admin-token` makes.
 pub const ADMIN_TOKEN_DAYS: i64 = 30;
 /// The longest life of a bearer token, in days.

@@ -36,6 +36,8 @@ pub struct Metrics {
     reports: [Counter; ReportKind::ALL.len()],
     /// Whether the revocation journal can't be written.
     pub journal_behind: Gauge,
+    /// Days until the CA in force ends.
+    pub ca_days_left: Gauge,
 }
 
 /// Counters of waits, by what ended them.
@@ -78,6 +80,7 @@ impl Metrics {
             lists_signed: recorder.register_counter(&Key::from_name(LISTS), &METADATA),
             went_back: recorder.register_counter(&Key::from_name(WENT_BACK), &METADATA),
             journal_behind: recorder.register_gauge(&Key::from_name(JOURNAL_BEHIND), &METADATA),
+            ca_days_left: recorder.register_gauge(&Key::from_name(CA_DAYS_LEFT), &METADATA),
             refused_credentials: recorder.register_counter(&Key::from_name(REFUSED), &METADATA),
             handle,
             recorder,
@@ -217,7 +220,8 @@ const AGE: &str = "keyroster_database_check_age_seconds";
 const WENT_BACK: &str = "keyroster_roster_went_back_total";
 const JOURNAL_BEHIND: &str = "keyroster_revocation_journal_behind";
 const ACCOUNTS: &str = "keyroster_accounts_rendered_total";
-const HELP: [(&str, &str); 15] = [
+const CA_DAYS_LEFT: &str = "keyroster_ca_days_left";
+const HELP: [(&str, &str); 16] = [
     (REQUESTS, "Requests by method, route and class of status"),
     (SNAPSHOTS, "Snapshot requests by where the answer came from"),
     (
@@ -254,6 +258,7 @@ const HELP: [(&str, &str); 15] = [
         JOURNAL_BEHIND,
         "1 while the revocation journal can't be written",
     ),
+    (CA_DAYS_LEFT, "Days until the CA in force ends"),
     (EPOCH, "Epoch of the roster"),
     (REVISION, "Revision of the roster"),
     (

@@ -6,18 +6,18 @@ use keyroster_api::signature::{SignatureError, SnapshotKey};
 use keyroster_store::{Journal, Location, LocationError, Store, StoreError};
 use thiserror::Error;
 
-use crate::ca::{Ca, CaError};
+use crate::ca::{Authorities, AuthoritiesError};
 use crate::config::Config;
 use crate::credentials::{Credential, Credentials};
-use crate::data_dir::{DataDir, FileError, read_public, read_secret};
+use crate::data_dir::{DataDir, FileError, read_secret};
 use crate::key_chain::{Chain, ChainError};
 
 /// The roster and the keys.
 pub struct Opened {
     /// The roster.
     pub store: Store,
-    /// The certificate authority.
-    pub ca: Ca,
+    /// The certificate authorities.
+    pub ca: Authorities,
     /// Signs snapshots.
     pub snapshot_key: SnapshotKey,
     /// What hosts are told about snapshot keys.
@@ -32,7 +32,7 @@ pub enum OpenError {
     File(#[from] FileError),
     /// The CA can't be used.
     #[error(transparent)]
-    Ca(#[from] CaError),
+    Ca(#[from] AuthoritiesError),
     /// The snapshot key can't be used.
     #[error(transparent)]
     SnapshotKey(#[from] SignatureError),
@@ -60,11 +60,10 @@ pub async fn open(
         Some(text) => Ok(text),
         None => read_secret(&path),
     };
-    let ca_key = secret(Credential::CaKey, dir.ca_key())?;
-    let ca = Ca::load(&read_public(&dir.ca())?, &ca_key)?;
+    let key_chain = Chain::load(dir)?;
+    let ca = Authorities::load(dir, credentials, &key_chain)?;
     let snapshot_key =
         SnapshotKey::from_openssh(&secret(Credential::SnapshotKey, dir.snapshot_key())?)?;
-    let key_chain = Chain::load(dir)?;
     let store = open_store(dir, config).await?;
     Ok(Opened {
         store,

@@ -1,94 +1,80 @@
-//! The exchange of the snapshot key, step by step: hosts learn of the new key, the key server begins to sign with it, and the old
-//! one is thrown away.
+//! The exchange of the snapshot key or of the CA, step by step: hosts learn of the new one, the key server begins to use it, and the
+//! old one is thrown away.
 //!
-//! No step is written down: where an exchange stands is read off the keys and the chain themselves, so that a crash between two
-//! files leaves no lie behind. Each step is safe to repeat.
+//! No step is written down in a file: where an exchange stands is read off the keys, the certificates and the chain themselves, so that
+//! a crash between two files leaves no lie behind. Each step is safe to repeat. One of the two is exchanged at a time: `switch` and
+//! `finish` then mean one thing, and a set that hosts are told never has four members.
 
-use keyroster_api::key_set::{KeySet, SCHEMA};
-use keyroster_api::signature::{SEED_BYTES, SignatureError, SnapshotKey};
-use keyroster_keys::HostName;
-use keyroster_roster::Timestamp;
-use keyroster_store::{Store, StoreError};
-use thiserror::Error;
-use zeroize::Zeroizing;
+mod ca;
+mod error;
+mod snapshot_key;
 
-use crate::data_dir::{self, DataDir, FileError, read_secret};
-use crate::key_chain::{Chain, ChainError};
-use crate::random::{Random, RandomError, random_bytes};
+use keyroster_api::key_set::KeySet;
+use keyroster_api::signature::{SignatureError, SnapshotKey};
+use keyroster_edge::CaPin;
+use keyroster_keys::{Fingerprint, HostName};
+use keyroster_roster::{Actor, Timestamp};
+use keyroster_store::{RotationStep, RotationVerb, Store};
+
+use crate::credentials::Credential;
+use crate::data_dir::{self, DataDir, FileError, read_public, read_secret};
+use crate::key_chain::Chain;
+use crate::random::Random;
+
+pub use error::RotationError;
+pub use keyroster_store::Rotated;
 
 /// Where the exchange stands.
 #[must_use]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stage {
-    /// There is one key.
+    /// There is one snapshot key, and one CA.
     Settled,
-    /// Hosts learn of the new key; the old one signs.
-    Announced,
-    /// The new one signs; hosts still believe the old one.
-    Switched,
+    /// Hosts learn of the new one; the old one is in force.
+    Announced(Rotated),
+    /// The new one is in force; hosts still believe the old one.
+    Switched(Rotated),
 }
 
-/// A key exchange in a data directory.
+/// An exchange in a data directory.
 pub struct Rotation<'a> {
     dir: &'a DataDir,
     chain: Chain,
     signing: SnapshotKey,
+    /// The certificate of the CA in force.
+    ca: CaPin,
     stage: Stage,
 }
 
-/// Why a step was not made. Nothing was changed.
-#[derive(Debug, Error)]
-pub enum RotationError {
-    /// A file can't be used.
-    #[error(transparent)]
-    File(#[from] FileError),
-    /// The chain can't be used.
-    #[error(transparent)]
-    Chain(#[from] ChainError),
-    /// A key can't be used.
-    #[error(transparent)]
-    Key(#[from] SignatureError),
-    /// There is no randomness.
-    #[error(transparent)]
-    Random(#[from] RandomError),
-    /// The database does not answer.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// The exchange stands elsewhere.
-    #[error("{0}")]
-    Stage(&'static str),
-    /// The signing key is in no set that hosts were told.
-    #[error("the snapshot key is none that hosts were told of")]
-    UnknownKey,
-    /// The chain was lost, or an older one was put in its place.
-    #[error("\"{0}\" goes by a later set of snapshot keys than snapshot-keys.json has")]
-    Lost(HostName),
-    /// Hosts do not know the new key.
-    #[error("{} do not know the new snapshot key: {}", hosts(.0.len()), names(.0))]
-    Behind(Vec<HostName>),
+/// What a step is made with.
+#[derive(Clone, Copy)]
+pub struct Means<'a> {
+    /// The roster.
+    pub store: &'a Store,
+    /// The moment.
+    pub now: Timestamp,
+    /// Randomness.
+    pub random: &'a dyn Random,
 }
 
 impl<'a> Rotation<'a> {
     /// Looks at how it stands.
     ///
     /// # Errors
-    /// When the files don't go together.
+    /// When the files don't go together, or the service manager has the keys.
     pub fn load(dir: &'a DataDir) -> Result<Self, RotationError> {
         let chain = Chain::load(dir)?;
-        let signing = SnapshotKey::from_openssh(&read_secret(&dir.snapshot_key())?)?;
-        let ours = signing.public();
-        let stage = match chain.keys()? {
-            None => Stage::Settled,
-            Some(keys) if keys.newest() == ours && keys.has_older() => Stage::Switched,
-            Some(keys) if keys == ours => Stage::Settled,
-            Some(keys) if keys.holds(&ours) => Stage::Announced,
-            Some(_) => return Err(RotationError::UnknownKey),
-        };
+        let key = held(Credential::SnapshotKey, read_secret(&dir.snapshot_key()))?;
+        let signing = SnapshotKey::from_openssh(&key)?;
+        let pem = read_public(&dir.ca())?;
+        let certificate = keyroster_edge::certificate_from_pem(pem.as_bytes())?;
+        let ca = CaPin::of(&certificate);
         Ok(Self {
+            stage: stage(&chain, &signing, &ca)?,
             dir,
             chain,
             signing,
-            stage,
+            ca,
         })
     }
 
@@ -103,88 +89,88 @@ impl<'a> Rotation<'a> {
         self.chain.serial()
     }
 
-    /// Makes a new key, and tells hosts of it.
+    /// The CA in force.
+    #[must_use]
+    pub const fn ca(&self) -> CaPin {
+        self.ca
+    }
+
+    /// The newest CA that hosts are told of.
+    ///
+    /// # Errors
+    /// When the chain can't be used.
+    pub fn newest_ca(&self) -> Result<CaPin, RotationError> {
+        let told = self.chain.cas().first().map(|pin| pin.parse());
+        Ok(told
+            .transpose()
+            .map_err(|_| RotationError::UnknownCa)?
+            .unwrap_or(self.ca))
+    }
+
+    /// Makes a new one, and tells hosts of it.
     ///
     /// # Errors
     /// When an exchange is under way, or it can't be written.
-    pub async fn announce(
-        &mut self,
-        store: &Store,
-        now: Timestamp,
-        random: &dyn Random,
-    ) -> Result<(), RotationError> {
+    pub async fn announce(&mut self, what: Rotated, means: Means<'_>) -> Result<(), RotationError> {
         if self.stage != Stage::Settled {
-            return Err(RotationError::Stage(
-                "an exchange of the snapshot key is under way",
-            ));
+            return Err(RotationError::Stage(UNDER_WAY));
+        }
+        if self.chain.is_full() {
+            return Err(RotationError::Full);
         }
         // To them a set with a lower serial is old news.
-        let mut reader = store.read().await?;
+        let mut reader = means.store.read().await?;
         let ahead = reader.hosts_ahead_of_keys(self.serial()).await?;
+        drop(reader);
         if let Some((_, host)) = ahead.into_iter().next() {
             return Err(RotationError::Lost(host));
         }
-        let seed = Zeroizing::new(random_bytes::<SEED_BYTES>(random)?);
-        let next = SnapshotKey::from_seed(&seed)?;
-        let set = self.set(now, &[&next, &self.signing])?;
-        for key in [&self.signing, &next] {
-            self.chain.push(set.sign(key)?, set.clone());
+        match what {
+            Rotated::SnapshotKey => self.announce_snapshot_key(means).await?,
+            Rotated::Ca => self.announce_ca(means).await?,
         }
-        // The key before the word of it: a key that nobody was told of is made anew.
-        data_dir::replace(&self.dir.next_snapshot_key(), &next.to_openssh()?)?;
-        self.chain.save(self.dir)?;
-        self.stage = Stage::Announced;
+        self.stage = Stage::Announced(what);
         Ok(())
     }
 
-    /// Signs with the new key from now on.
+    /// Goes by the new one from now on.
     ///
     /// # Errors
     /// When hosts do not know it that are not abandoned.
     pub async fn switch(
         &mut self,
-        store: &Store,
         abandoned: &[HostName],
+        means: Means<'_>,
     ) -> Result<(), RotationError> {
-        if self.stage != Stage::Announced {
-            return Err(RotationError::Stage(
-                "there is no new key to change over to",
-            ));
+        let Stage::Announced(what) = self.stage else {
+            return Err(RotationError::Stage(NOTHING_NEW));
+        };
+        all(self.behind(means.store).await?, abandoned).map_err(RotationError::Behind)?;
+        match what {
+            Rotated::SnapshotKey => self.switch_snapshot_key(abandoned, means).await?,
+            Rotated::Ca => self.switch_ca(abandoned, means).await?,
         }
-        self.all_know(store, abandoned).await?;
-        let next = SnapshotKey::from_openssh(&read_secret(&self.dir.next_snapshot_key())?)?;
-        if self.chain.keys()?.map(|keys| keys.newest()) != Some(next.public()) {
-            return Err(RotationError::UnknownKey);
-        }
-        // In one step: at no moment is there no key to sign with.
-        data_dir::exchange(&self.dir.next_snapshot_key(), &self.dir.snapshot_key())?;
-        self.signing = next;
-        self.stage = Stage::Switched;
-        self.write_public()
+        self.stage = Stage::Switched(what);
+        Ok(())
     }
 
-    /// Tells hosts to believe the new key alone, and throws the old one away.
+    /// Tells hosts to believe the new one alone, and throws the old one away.
     ///
     /// # Errors
-    /// When hosts do not know the new one that are not abandoned.
+    /// When hosts do not know the new one, or use a certificate of the old CA, that are not abandoned.
     pub async fn finish(
         &mut self,
-        store: &Store,
         abandoned: &[HostName],
-        now: Timestamp,
+        means: Means<'_>,
     ) -> Result<(), RotationError> {
-        if self.stage != Stage::Switched {
-            return Err(RotationError::Stage(
-                "the key server does not sign with a new key",
-            ));
+        let Stage::Switched(what) = self.stage else {
+            return Err(RotationError::Stage(NOT_CHANGED));
+        };
+        all(self.behind(means.store).await?, abandoned).map_err(RotationError::Behind)?;
+        match what {
+            Rotated::SnapshotKey => self.finish_snapshot_key(abandoned, means).await?,
+            Rotated::Ca => self.finish_ca(abandoned, means).await?,
         }
-        self.all_know(store, abandoned).await?;
-        let set = self.set(now, &[&self.signing])?;
-        self.chain.push(set.sign(&self.signing)?, set);
-        // There is no way back from here: the old key goes first, so that it is not left behind.
-        data_dir::remove(&self.dir.next_snapshot_key())?;
-        self.write_public()?;
-        self.chain.save(self.dir)?;
         self.stage = Stage::Settled;
         Ok(())
     }
@@ -199,47 +185,100 @@ impl<'a> Rotation<'a> {
         Ok(hosts.into_iter().map(|(_, name)| name).collect())
     }
 
-    fn write_public(&self) -> Result<(), RotationError> {
-        let line = format!("{}\n", self.signing.public().to_openssh()?);
-        let path = self.dir.snapshot_key_public();
-        Ok(data_dir::replace_public(&path, &line)?)
+    /// The hosts whose certificate is not of the newest CA, in order of name.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn of_older_ca(&self, store: &Store) -> Result<Vec<HostName>, RotationError> {
+        let mut reader = store.read().await?;
+        let since = self.chain.newest_ca_since();
+        let hosts = reader.hosts_of_older_ca(since).await?;
+        Ok(hosts.into_iter().map(|(_, name)| name).collect())
     }
 
-    async fn all_know(&self, store: &Store, abandoned: &[HostName]) -> Result<(), RotationError> {
-        let mut behind = self.behind(store).await?;
-        behind.retain(|host| !abandoned.contains(host));
-        match behind.is_empty() {
-            true => Ok(()),
-            false => Err(RotationError::Behind(behind)),
-        }
+    /// Writes down that a step is made, before it is.
+    async fn tell(
+        &self,
+        means: Means<'_>,
+        (what, verb): (Rotated, RotationVerb),
+        new: Fingerprint,
+        abandoned: &[HostName],
+    ) -> Result<(), RotationError> {
+        let step = RotationStep {
+            what,
+            verb,
+            new,
+            serial: match verb {
+                RotationVerb::Switch => self.serial(),
+                RotationVerb::Announce | RotationVerb::Finish => self.serial().saturating_add(1),
+            },
+            abandoned,
+            uid: rustix::process::geteuid().as_raw(),
+        };
+        let writer = means.store.write(&Actor::system(), means.now);
+        writer.rotate(&step).await?;
+        Ok(())
     }
 
-    fn set(&self, now: Timestamp, keys: &[&SnapshotKey]) -> Result<KeySet, SignatureError> {
+    /// The next set that hosts are told.
+    fn set(
+        &self,
+        now: Timestamp,
+        keys: &[&SnapshotKey],
+        cas: Vec<String>,
+    ) -> Result<KeySet, SignatureError> {
         let lines: Result<Vec<_>, _> = keys.iter().map(|key| key.public().to_openssh()).collect();
-        Ok(KeySet {
-            schema: SCHEMA,
-            serial: self.chain.serial().saturating_add(1),
-            issued_at: now.as_unix(),
-            keys: lines?,
-        })
+        let serial = self.chain.serial().saturating_add(1);
+        Ok(KeySet::new(serial, now.as_unix(), lines?, cas))
     }
 }
 
-fn hosts(count: usize) -> String {
-    match count {
-        1 => "1 host".to_owned(),
-        count => format!("{count} hosts"),
+/// Where it stands, by what is in force and what hosts are told.
+fn stage(chain: &Chain, signing: &SnapshotKey, ca: &CaPin) -> Result<Stage, RotationError> {
+    let ours = signing.public();
+    let of_key = match chain.keys()? {
+        None => Stage::Settled,
+        Some(keys) if keys.newest() == ours && keys.has_older() => {
+            Stage::Switched(Rotated::SnapshotKey)
+        }
+        Some(keys) if keys == ours => Stage::Settled,
+        Some(keys) if keys.holds(&ours) => Stage::Announced(Rotated::SnapshotKey),
+        Some(_) => return Err(RotationError::UnknownKey),
+    };
+    let pin = ca.to_string();
+    let of_ca = match chain.cas() {
+        [] => Stage::Settled,
+        [only] if *only == pin => Stage::Settled,
+        [_, older] if *older == pin => Stage::Announced(Rotated::Ca),
+        [newest, _] if *newest == pin => Stage::Switched(Rotated::Ca),
+        _ => return Err(RotationError::UnknownCa),
+    };
+    Ok(match of_key {
+        Stage::Settled => of_ca,
+        of_key => of_key,
+    })
+}
+
+/// A secret of the data directory. One that is not there is in the hands of the service manager.
+fn held<T>(secret: Credential, read: Result<T, FileError>) -> Result<T, RotationError> {
+    read.map_err(|error| match error.is_missing() {
+        true => RotationError::HandedOver(secret.name()),
+        false => error.into(),
+    })
+}
+
+/// Whether none is left of these hosts but such as are abandoned.
+fn all(mut hosts: Vec<HostName>, abandoned: &[HostName]) -> Result<(), Vec<HostName>> {
+    hosts.retain(|host| !abandoned.contains(host));
+    match hosts.is_empty() {
+        true => Ok(()),
+        false => Err(hosts),
     }
 }
 
-fn names(hosts: &[HostName]) -> String {
-    let shown: Vec<_> = hosts.iter().take(MAX_NAMES).map(HostName::as_str).collect();
-    let more = hosts.len() - shown.len();
-    match more {
-        0 => shown.join(", "),
-        more => format!("{} and {more} more", shown.join(", ")),
-    }
-}
+const UNDER_WAY: &str = "an exchange is under way, and one is made at a time";
+const NOTHING_NEW: &str = "there is nothing new to change over to";
+const NOT_CHANGED: &str = "the key server does not go by a new key or a new CA";
 
-/// Hosts that an error names.
-const MAX_NAMES: usize = 20;
+#[cfg(test)]
+mod tests;

@@ -87,7 +87,7 @@ impl Server {
         let address = listener.local_addr().map_err(failed)?;
         let leaf = app.ca.issue_server(&names, app.now(), app.new_serial()?)?;
         let certificate = CertificateHandle::new(leaf.chain, &leaf.key)?;
-        let tls = server_config(&certificate, Some(app.ca.certificate()))?;
+        let tls = server_config(&certificate, &app.ca.trusted())?;
         let (stop, stopped) = oneshot::channel::<()>();
         let shutdown = async move { drop(stopped.await) };
         let serving = tokio::spawn(serve(

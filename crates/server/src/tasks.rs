@@ -123,9 +123,12 @@ pub async fn save_last(app: &App) {
     }
 }
 
-/// Replaces the server's certificate long before it ends, while it serves.
+/// Replaces the server's certificate long before it ends, while it serves; and says so when the CA itself ends.
 pub async fn renew_certificate(app: App, certificate: CertificateHandle, names: Vec<String>) {
     loop {
+        if let Some(days) = app.ca.ends_soon(app.now()) {
+            tracing::warn!(days, "the CA ends; `keyroster-server rotate` exchanges it");
+        }
         tokio::time::sleep(CERTIFICATE_INTERVAL).await;
         let issued = app
             .new_serial()

@@ -59,11 +59,23 @@ pub enum Action {
     BreakGlassDrill,
     /// The roster was restored from a backup, and its epoch raised.
     RosterRestore,
+    /// A new snapshot key was made, and hosts are told of it.
+    SnapshotKeyAnnounce,
+    /// The new snapshot key signs.
+    SnapshotKeySwitch,
+    /// Hosts are told to believe the new snapshot key alone.
+    SnapshotKeyFinish,
+    /// A new CA was made, and hosts are told of it.
+    CaAnnounce,
+    /// The new CA issues certificates.
+    CaSwitch,
+    /// Hosts are told to believe the new CA alone.
+    CaFinish,
 }
 
 impl Action {
     /// Every action.
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 34] = [
         Self::UserAdd,
         Self::UserSetState,
         Self::KeyAdd,
@@ -92,6 +104,12 @@ impl Action {
         Self::BreakGlassUse,
         Self::BreakGlassDrill,
         Self::RosterRestore,
+        Self::SnapshotKeyAnnounce,
+        Self::SnapshotKeySwitch,
+        Self::SnapshotKeyFinish,
+        Self::CaAnnounce,
+        Self::CaSwitch,
+        Self::CaFinish,
     ];
 
     /// The word for it.
@@ -126,6 +144,12 @@ impl Action {
             Self::BreakGlassUse => "break-glass.use",
             Self::BreakGlassDrill => "break-glass.drill",
             Self::RosterRestore => "roster.restore",
+            Self::SnapshotKeyAnnounce => "snapshot-key.announce",
+            Self::SnapshotKeySwitch => "snapshot-key.switch",
+            Self::SnapshotKeyFinish => "snapshot-key.finish",
+            Self::CaAnnounce => "ca.announce",
+            Self::CaSwitch => "ca.switch",
+            Self::CaFinish => "ca.finish",
         }
     }
 

@@ -110,6 +110,10 @@ pub enum Object {
     BearerToken(Actor),
     /// The roster as a whole.
     Roster,
+    /// A snapshot key.
+    SnapshotKey(Fingerprint),
+    /// A CA.
+    Ca(Fingerprint),
 }
 
 impl Object {
@@ -118,7 +122,9 @@ impl Object {
     pub fn id(&self) -> String {
         match self {
             Self::User(name) => name.to_string(),
-            Self::Key(fingerprint) => fingerprint.to_string(),
+            Self::Key(fingerprint) | Self::SnapshotKey(fingerprint) | Self::Ca(fingerprint) => {
+                fingerprint.to_string()
+            }
             Self::Group(name) | Self::HostGroup(name) => name.to_string(),
             Self::Host(id) => id.to_string(),
             Self::HostNamed(name) => name.to_string(),
@@ -140,6 +146,8 @@ impl Object {
             Self::EnrolmentToken(_) => "enrolment token",
             Self::BearerToken(_) => "token",
             Self::Roster => "roster",
+            Self::SnapshotKey(_) => "snapshot key",
+            Self::Ca(_) => "CA",
         }
     }
 }

@@ -44,6 +44,7 @@ pub struct HostBuilder<'a> {
     break_glass: bool,
     annex: Option<Annex>,
     asked: bool,
+    token: Option<String>,
 }
 
 impl Host {
@@ -64,6 +65,7 @@ impl Host {
             break_glass: false,
             annex: None,
             asked: true,
+            token: None,
         }
     }
 
@@ -266,6 +268,13 @@ impl HostBuilder<'_> {
         self
     }
 
+    /// Enrols it with this token, and not with one that is made now.
+    #[must_use]
+    pub fn token(mut self, token: &str) -> Self {
+        self.token = Some(token.to_owned());
+        self
+    }
+
     /// Enrols the host and starts everything.
     pub fn start(self) -> Result<Host> {
         let dir = RootDir::named("keyroster-test-e2e")?;
@@ -347,7 +356,10 @@ impl HostBuilder<'_> {
     }
 
     fn enroll(&self, dir: &RootDir, agent: &Account) -> Result {
-        let token = self.server.enrolment_token(self.group)?;
+        let token = match &self.token {
+            Some(token) => token.clone(),
+            None => self.server.enrolment_token(self.group)?,
+        };
         let token_file = dir.file("enrolment-token", token, 0o600)?;
         agent.own(&token_file)?;
         Program::keyroster("keyroster-agent")?

@@ -18,7 +18,7 @@ async fn renewed(
         ..credential(&TestCa::new().unwrap(), &server.url())
     };
     let fetcher = Fetcher::new(&old, None).unwrap();
-    let renewed = renew(&fetcher, &old).await;
+    let renewed = renew(&fetcher, &old, RENEWAL_TIMEOUT).await;
     (old, renewed)
 }
 
@@ -63,9 +63,45 @@ fn after_a_failure_the_next_try_waits() {
     schedule.failed(&at(10));
     assert!(!schedule.is_due(&credential, &at(10 + RETRY_PAUSE.as_secs() - 1)));
     assert!(schedule.is_due(&credential, &at(10 + RETRY_PAUSE.as_secs())));
-    schedule.succeeded();
+    schedule.succeeded(&at(1000));
     assert!(
-        !schedule.is_due(&credential, &moment(BOOT, 10, 0)),
+        !schedule.is_due(&credential, &moment(BOOT, 5000, 0)),
         "a certificate with its life before it"
     );
+}
+
+#[test]
+fn what_the_key_server_asks_of_all_hosts_each_does_at_a_moment_of_its_own() {
+    let credential = credential(&TestCa::new().unwrap(), "https://keys.example");
+    let at = |second| moment(BOOT, second, 0);
+    let within = Some(Duration::from_secs(600));
+    for (jitter, second) in [(0, 100), (u16::MAX / 2, 400), (u16::MAX, 700)] {
+        let mut schedule = Schedule::default();
+        assert_eq!(schedule.until_asked(&at(100)), None);
+        schedule.hear(None, &at(100), jitter);
+        assert!(!schedule.is_due(&credential, &at(9999)));
+        schedule.hear(within, &at(100), jitter);
+        // Said with each answer: the moment stays.
+        schedule.hear(within, &at(101), 0);
+        assert_eq!(
+            schedule.is_due(&credential, &at(second - 1)),
+            false,
+            "{jitter}"
+        );
+        assert!(schedule.is_due(&credential, &at(second)), "{jitter}");
+        // A key server that lags behind asks again.
+        schedule.succeeded(&at(second));
+        schedule.hear(within, &at(second), 0);
+        let rested = second + REST.as_secs();
+        assert_eq!(schedule.until_asked(&at(second)), Some(REST));
+        assert!(!schedule.is_due(&credential, &at(rested - 1)));
+        assert!(schedule.is_due(&credential, &at(rested)));
+    }
+}
+
+#[test]
+fn a_time_without_end_is_not_waited_for() {
+    let mut schedule = Schedule::default();
+    schedule.hear(Some(Duration::MAX), &moment(BOOT, 0, 0), u16::MAX);
+    assert_eq!(schedule.until_asked(&moment(BOOT, 0, 0)), Some(MAX_SPREAD));
 }

@@ -30,7 +30,7 @@ pub struct Credential {
     pub key: Zeroizing<String>,
     /// Its client certificate, PEM.
     pub certificate: String,
-    /// The CA's certificate, PEM.
+    /// The CA's certificate, PEM, or while CAs are exchanged both, the newest first.
     pub ca: String,
     /// The key that signs snapshots, or while it is exchanged both.
     pub snapshot_key: SnapshotPublicKey,
@@ -50,7 +50,7 @@ pub struct HostFile {
     pub epoch: u64,
     /// The revision that the enrolment made: no older snapshot is this host's.
     pub revision: u64,
-    /// The serial of the set of snapshot keys that the host goes by.
+    /// The serial of the set of snapshot keys and CAs that the host goes by.
     #[serde(default)]
     pub keys_serial: u64,
 }
@@ -147,12 +147,12 @@ impl Credential {
         })
     }
 
-    /// The CA that vouches for the key server.
+    /// The CAs, any of which vouches for the key server.
     ///
     /// # Errors
-    /// When it is not PEM.
+    /// When they are not PEM.
     pub fn trust(&self) -> Result<Trust, TlsError> {
-        Ok(Trust::Ca(keyroster_edge::certificate_from_pem(
+        Ok(Trust::AnyOf(keyroster_edge::certificates_from_pem(
             self.ca.as_bytes(),
         )?))
     }

@@ -13,8 +13,10 @@ use keyroster_api::paths::{self, fill};
 use keyroster_api::receipt::{Receipt, Written};
 use keyroster_api::token::{AddToken, TokenView, WhoAmI};
 use keyroster_api::user::{AddUser, ChangeUser, UserView};
+use keyroster_edge::certificates_from_pem;
 use keyroster_keys::{Fingerprint, GroupName, HostName, UserName};
 use reqwest::Method;
+use rustls_pki_types::CertificateDer;
 
 use super::{Client, Pages};
 use crate::failure::Result;
@@ -30,6 +32,18 @@ impl Client {
             .await?;
         match answer.status.is_success() {
             true => Ok(()),
+            false => Err(super::refusal::of(&answer, &self.server)),
+        }
+    }
+
+    /// The public certificates of the CAs, and those by which they vouch for each other.
+    pub(crate) async fn cas(&self) -> Result<Vec<CertificateDer<'static>>> {
+        let answer = self
+            .send(self.request(Method::GET, paths::CA, &[])?)
+            .await?;
+        match answer.status.is_success() {
+            true => certificates_from_pem(&answer.body)
+                .map_err(|_| self.nonsense("something else than was asked for")),
             false => Err(super::refusal::of(&answer, &self.server)),
         }
     }

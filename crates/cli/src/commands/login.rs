@@ -8,7 +8,7 @@ use keyroster_api::{Timestamp, time, token::Role};
 use keyroster_edge::CaPin;
 use serde::Serialize;
 
-use crate::ca::Ca;
+use crate::ca::Cas;
 use crate::client::{Client, FirstTrust};
 use crate::commands::whoami::role_text;
 use crate::config::Config;
@@ -40,7 +40,7 @@ struct LoggedIn {
 pub(crate) async fn run(login: Login, session: &Session) -> Result<Report> {
     let settings = session.login_settings()?;
     let server = settings.server()?.clone();
-    let (client, ca) = meet(&login, &settings).await?;
+    let (client, ca) = meet(&login, &settings, session).await?;
     let token = match settings.token {
         Some(token) => token,
         None => secret::ask()?,
@@ -48,7 +48,7 @@ pub(crate) async fn run(login: Login, session: &Session) -> Result<Report> {
     let me = client.with_token(&token).who_am_i().await?;
     let done = LoggedIn {
         server: server.to_string(),
-        ca_fingerprint: CaPin::of(ca.der()).to_string(),
+        ca_fingerprint: ca.newest().map(|pin| pin.to_string()).unwrap_or_default(),
         name: me.name,
         role: me.role,
         expires_at: me.expires_at,
@@ -68,12 +68,12 @@ pub(crate) async fn run(login: Login, session: &Session) -> Result<Report> {
 }
 
 /// The key server, once it has proved to be of the right CA, and that CA.
-async fn meet(login: &Login, settings: &Settings) -> Result<(Client, Ca)> {
+async fn meet(login: &Login, settings: &Settings, session: &Session) -> Result<(Client, Cas)> {
     let server = settings.server()?;
     match (&login.ca_fingerprint, &settings.ca) {
         // The fingerprint is what was just typed; a CA in the file may be the one that it replaces.
         (Some(pin), _) => {
-            let client = Client::first_contact(server, FirstTrust::Fingerprint(*pin))?;
+            let client = session.meet(server, FirstTrust::Fingerprint(*pin))?;
             client.greet().await?;
             let ca = client.ca_seen().ok_or_else(|| {
                 Failure::new(
@@ -84,7 +84,7 @@ async fn meet(login: &Login, settings: &Settings) -> Result<(Client, Ca)> {
             Ok((client, ca))
         }
         (None, Some(ca)) => {
-            let client = Client::first_contact(server, FirstTrust::Ca(ca))?;
+            let client = session.meet(server, FirstTrust::Ca(ca))?;
             client.greet().await?;
             Ok((client, ca.clone()))
         }

@@ -32,7 +32,7 @@ fn failure(result: Result<Answer, FetchError>) -> Transport {
 /// Serves one TLS connection with fixed bytes, so that HTTP itself can be wrong.
 async fn raw_server(shown: &Issued, answer: &'static [u8]) -> String {
     let handle = CertificateHandle::new(shown.chain.clone(), &shown.key).unwrap();
-    let mut config = (*server_config(&handle, None).unwrap()).clone();
+    let mut config = (*server_config(&handle, &[]).unwrap()).clone();
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -51,6 +51,39 @@ async fn raw_server(shown: &Issued, answer: &'static [u8]) -> String {
         let _ = stream.shutdown().await;
     });
     format!("https://localhost:{port}/")
+}
+
+#[tokio::test]
+async fn a_server_of_the_next_ca_is_believed_by_who_knows_either_and_by_nobody_else() {
+    let [old, new, foreign] = ["ca", "ca", "ca"].map(TestCa::new);
+    let mut shown = new.issue(&["localhost"]);
+    shown.chain = vec![
+        shown.chain[0].clone(),
+        old.cross("ca", &new),
+        new.der().clone(),
+        old.der().clone(),
+    ];
+    let server = TestServer::start_with(&new, &shown, hello(), ServerLimits::default()).await;
+    let pin = |ca: &TestCa| Trust::Pinned(CaPin::of(ca.der()));
+    let any = |cas: &[&TestCa]| Trust::AnyOf(cas.iter().map(|ca| ca.der().clone()).collect());
+    for trust in [
+        any(&[&old]),
+        any(&[&new]),
+        any(&[&foreign, &new]),
+        pin(&old),
+        pin(&new),
+    ] {
+        let shown = format!("{trust:?}");
+        assert!(fetch(trust, &server.url("/")).await.is_ok(), "{shown}");
+    }
+    for trust in [any(&[&foreign]), pin(&foreign)] {
+        let refused = fetch(trust, &server.url("/")).await.unwrap_err();
+        assert_eq!(refused.transport_kind(), Some(Transport::Tls));
+        assert!(refused.is_of_unknown_ca());
+    }
+    let elsewhere = server.url("/").replace("localhost", "127.0.0.1");
+    let misnamed = fetch(any(&[&new]), &elsewhere).await.unwrap_err();
+    assert!(!misnamed.is_of_unknown_ca(), "{misnamed}");
 }
 
 #[tokio::test]

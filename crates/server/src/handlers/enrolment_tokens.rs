@@ -60,7 +60,7 @@ pub async fn add_enrolment_token(
         .await?;
     let token = EnrolmentToken {
         secret,
-        ca_pin: *app.ca.pin().as_bytes(),
+        ca_pin: *app.ca.newest().as_bytes(),
         snapshot_pin: app.snapshot_key.pin,
     };
     Ok((

@@ -21,7 +21,7 @@ use crate::certificate_request::CertificateRequest;
 use crate::document::Document;
 use crate::error::{Answer, ApiError, model_error};
 use crate::extract::Json;
-use crate::handlers::host_keys;
+use crate::handlers::host_keys::GoesBy;
 use crate::heartbeat::{self, Standing};
 use crate::host_identity::HostIdentity;
 use crate::later::{self, Later};
@@ -40,12 +40,13 @@ use crate::waiting::Waiter;
     params(("If-None-Match" = Option<String>, Header, description = "The entity tag of the snapshot that the host has"),
         ("Prefer" = Option<String>, Header, description = "`wait=<seconds>`: how long the host is ready to wait for a change"),
         ("Keyroster-Asks" = Option<String>, Header, description = "`each-login` on a host without the daemon; `beside-daemon` when one runs and what is named confirms nothing"),
-        ("Keyroster-Keys" = Option<u64>, Header, description = "The serial of the set of snapshot keys that the host goes by"),
+        ("Keyroster-Keys" = Option<u64>, Header, description = "The serial of the set of snapshot keys and CAs that the host goes by"),
         ("Keyroster-Nonce" = Option<String>, Header, description = "16 random bytes in base64url, made anew for each request")),
     responses(
         (status = 200, description = "The signed document", body = Vec<u8>, content_type = CONTENT_TYPE,
             headers(("Keyroster-Heartbeat" = String, description = "With a nonce: a signed document in base64, which says what holds now"),
-                ("Keyroster-Keys" = u64, description = "Once keys were exchanged: the serial of the newest set of snapshot keys"))),
+                ("Keyroster-Keys" = u64, description = "Once a key or a CA was exchanged: the serial of the newest set of both"),
+                ("Keyroster-Renew-Within" = u64, description = "Where the host's certificate is of a CA that is about to go: seconds within which it renews it"))),
         (status = 304, description = "The host has the newest",
             headers(("Keyroster-Heartbeat" = String, description = "As with 200")))))]
 pub async fn snapshot(
@@ -57,9 +58,12 @@ pub async fn snapshot(
         .get(header::IF_NONE_MATCH)
         .and_then(|value| Tag::from_header(value.to_str().ok()?).ok());
     let nonce = heartbeat::nonce(&headers)?;
-    let keys = host_keys::known(&headers);
+    let goes_by = GoesBy::of(&app, &caller, &headers);
     let asking = headers.get(asks::HEADER).map(HeaderValue::as_bytes);
-    let span = held.and_then(|_| prefer::wait(&headers, app.limits.wait));
+    let span = match goes_by.is_to_be_told(&app, &caller.host) {
+        true => None,
+        false => held.and_then(|_| prefer::wait(&headers, app.limits.wait)),
+    };
     // The wait begins before the look, so that no change falls between the two.
     let wait = span.and_then(|span| Some((span, app.waiting.begin(&caller.host)?)));
     let look = Look {
@@ -68,7 +72,7 @@ pub async fn snapshot(
         reads: reads(&headers),
         asking: Asking::from_header(asking),
         nonce,
-        keys,
+        goes_by,
     };
     let seen = look.look(&app).await?;
     let Some((span, waiter)) = wait else {
@@ -100,8 +104,7 @@ struct Look {
     reads: Reads,
     asking: Asking,
     nonce: Option<Nonce>,
-    /// The set of snapshot keys that the host goes by.
-    keys: Option<u64>,
+    goes_by: GoesBy,
 }
 
 /// What a look has found, and at which state of the roster.
@@ -187,8 +190,8 @@ impl Look {
                 let headers = [(header::ETAG, etag), NOT_TO_BE_KEPT];
                 let heartbeat = self.heartbeat(app, Standing { tag, at })?;
                 let heartbeat = AppendHeaders(heartbeat);
-                let keys = AppendHeaders(host_keys::newest(app));
-                Ok((StatusCode::NOT_MODIFIED, headers, heartbeat, keys).into_response())
+                let beside = AppendHeaders(self.goes_by.headers(app));
+                Ok((StatusCode::NOT_MODIFIED, headers, heartbeat, beside).into_response())
             }
             Seen::Document(document, at) => {
                 let tag = document.tag;
@@ -199,7 +202,7 @@ impl Look {
                     (header::CONTENT_TYPE, content_type),
                 ];
                 let heartbeat = self.heartbeat(app, Standing { tag, at })?;
-                let beside = AppendHeaders(heartbeat.into_iter().chain(host_keys::newest(app)));
+                let beside = AppendHeaders(heartbeat.into_iter().chain(self.goes_by.headers(app)));
                 Ok((headers, beside, document.bytes).into_response())
             }
         }
@@ -229,9 +232,8 @@ impl Look {
             _ => nothing,
         };
         app.confirmations.hear(&self.caller.host, said);
-        if let (Naming::Confirms, Some(keys)) = (self.asking.naming(), self.keys) {
-            app.known_keys.hear(&self.caller.host, keys);
-        }
+        self.goes_by
+            .hear(app, &self.caller.host, self.asking.naming());
     }
 }
 

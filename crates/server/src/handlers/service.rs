@@ -11,13 +11,14 @@ use crate::error::{Answer, ApiError};
 
 /// The CA's certificate, PEM
 ///
-/// Needs no credential, and proves nothing by itself: compare its fingerprint with one from elsewhere.
+/// Needs no credential, and proves nothing by itself: compare its fingerprint with one from elsewhere. While the CA is exchanged there
+/// are more: the new one, the old one, and the certificates by which each vouches for the other.
 #[utoipa::path(get, path = paths::CA, tag = "service",
     responses((status = 200, description = "The certificate", body = String, content_type = "application/x-pem-file")))]
 pub async fn show_ca(State(app): State<App>) -> Response {
     (
         [(header::CONTENT_TYPE, "application/x-pem-file")],
-        app.ca.pem().to_owned(),
+        app.ca.to_pem(),
     )
         .into_response()
 }
@@ -58,8 +59,10 @@ pub async fn readyz(State(app): State<App>) -> Answer<&'static str> {
 /// would leave hosts without answers for the sake of a restore that may never come.
 fn words(app: &App) -> &'static str {
     let health = app.store.journal().map(|journal| journal.health());
+    let ends_soon = app.ca.ends_soon(app.now()).is_some();
     match health.as_ref().map(|health| health.borrow()).as_deref() {
         Some(JournalHealth::Behind(_)) => "ok, but the revocation journal can't be written\n",
+        Some(JournalHealth::Kept) | None if ends_soon => "ok, but the CA ends within a year\n",
         Some(JournalHealth::Kept) | None => "ok\n",
     }
 }
@@ -68,6 +71,11 @@ fn words(app: &App) -> &'static str {
 #[utoipa::path(get, path = paths::METRICS, tag = "service",
     responses((status = 200, description = "Prometheus' text format", body = String, content_type = "text/plain")))]
 pub async fn metrics(State(app): State<App>) -> Response {
+    if let Some(days) = app.ca.days_left(app.now()) {
+        // A gauge is a float, and ten years are few days.
+        let days = i32::try_from(days).unwrap_or(i32::MAX);
+        app.metrics.ca_days_left.set(f64::from(days));
+    }
     let text = app
         .metrics
         .render(&app.roster, &app.waiting, &app.listening);

@@ -56,7 +56,13 @@ impl Weight {
             | Action::EnrolmentTokenRefuse
             | Action::BearerTokenAdd
             | Action::BreakGlassUse
-            | Action::BreakGlassDrill => Self::Nothing,
+            | Action::BreakGlassDrill
+            | Action::SnapshotKeyAnnounce
+            | Action::SnapshotKeySwitch
+            | Action::SnapshotKeyFinish
+            | Action::CaAnnounce
+            | Action::CaSwitch
+            | Action::CaFinish => Self::Nothing,
         }
     }
 

@@ -1,7 +1,7 @@
 //! Whether the key server can be reached, and is the one that it should be.
 
 use crate::doctor::facts::Seen;
-use crate::doctor::facts::server::ServerFacts;
+use crate::doctor::facts::server::{ServerFacts, Unbelieved};
 use crate::doctor::finding::{Finding, rules};
 
 rules! {
@@ -11,6 +11,9 @@ rules! {
     HANDSHAKE = Warning "server-tls": "no TLS connection to the key server comes about",
         "no change reaches this host, and after `grace` nobody gets in by keyroster",
         "look at the firewall, at the clock, and whether another server answers at that address";
+    STRANGER = Warning "server-ca": "the key server's CA is none that this host was told of",
+        "no change reaches this host, and after `grace` nobody gets in by keyroster",
+        "if the CA was exchanged while this host was away, enrol it anew; if not, another server answers at that address";
 }
 
 /// The verdicts.
@@ -34,7 +37,11 @@ pub fn check(server: &Seen<ServerFacts>) -> Vec<Finding> {
             &HANDSHAKE,
             format!("\"{host}\" port {port} shows a certificate of our CA's"),
         )),
-        (Err(why), Ok(_)) => Some(Finding::broken(
+        (Err(Unbelieved::UnknownCa(why)), Ok(_)) => Some(Finding::broken(
+            &STRANGER,
+            format!("\"{host}\" port {port}: {why}"),
+        )),
+        (Err(Unbelieved::Other(why)), Ok(_)) => Some(Finding::broken(
             &HANDSHAKE,
             format!("\"{host}\" port {port}: {why}"),
         )),
@@ -52,7 +59,7 @@ mod tests {
 
     fn ids(
         addresses: Result<Vec<std::net::IpAddr>, String>,
-        certificate: Result<i64, String>,
+        certificate: Result<i64, Unbelieved>,
     ) -> Vec<&'static str> {
         broken(&check(&Ok(ServerFacts {
             host: "keys.example.org".to_owned(),
@@ -66,9 +73,12 @@ mod tests {
     fn each_step_on_the_way_has_its_finding() {
         let address = || Ok(vec!["192.0.2.1".parse().unwrap()]);
         assert_eq!(ids(address(), Ok(0)), [""; 0]);
-        assert_eq!(ids(address(), Err("expired".to_owned())), ["server-tls"]);
+        let other = |why: &str| Err(Unbelieved::Other(why.to_owned()));
+        assert_eq!(ids(address(), other("expired")), ["server-tls"]);
+        let stranger = Err(Unbelieved::UnknownCa("another CA's".to_owned()));
+        assert_eq!(ids(address(), stranger), ["server-ca"]);
         assert_eq!(
-            ids(Err("no such name".to_owned()), Err("no name".to_owned())),
+            ids(Err("no such name".to_owned()), other("no name")),
             ["server-name"]
         );
     }

@@ -19,7 +19,16 @@ pub struct ServerFacts {
     /// The addresses that its name resolves to.
     pub addresses: Result<Vec<IpAddr>, String>,
     /// When the certificate that it shows ends, in seconds since the Unix epoch; or why it shows none that is believed.
-    pub certificate_until_s: Result<i64, String>,
+    pub certificate_until_s: Result<i64, Unbelieved>,
+}
+
+/// Why the key server shows no certificate that is believed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Unbelieved {
+    /// It is of a CA that this host was not told of.
+    UnknownCa(String),
+    /// Anything else.
+    Other(String),
 }
 
 /// Resolves the name and shakes hands.
@@ -36,7 +45,7 @@ pub fn gather(url: &str, credential: &Credential) -> Seen<ServerFacts> {
     let addresses = resolved.unwrap_or_else(|unseen| Err(unseen.0));
     let certificate = match &addresses {
         Ok(_) => shake_hands(&host, port, credential)?,
-        Err(_) => Err("its name does not resolve".to_owned()),
+        Err(_) => Err(Unbelieved::Other("its name does not resolve".to_owned())),
     };
     Ok(ServerFacts {
         host,
@@ -58,7 +67,7 @@ fn resolve(host: &str, port: u16) -> Result<Vec<IpAddr>, String> {
     }
 }
 
-fn shake_hands(host: &str, port: u16, credential: &Credential) -> Seen<Result<i64, String>> {
+fn shake_hands(host: &str, port: u16, credential: &Credential) -> Seen<Result<i64, Unbelieved>> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -72,10 +81,17 @@ fn shake_hands(host: &str, port: u16, credential: &Credential) -> Seen<Result<i6
     Ok(match shown {
         Ok(certificate) => Lifetime::of_der(&certificate)
             .map(|lifetime| lifetime.until_s)
-            .ok_or_else(|| "its certificate can't be read".to_owned()),
-        Err(FetchError::Transport { kind, detail }) => Err(format!("{kind} ({detail})")),
-        Err(err) => Err(err.to_string()),
+            .ok_or_else(|| Unbelieved::Other("its certificate can't be read".to_owned())),
+        Err(err) if err.is_of_unknown_ca() => Err(Unbelieved::UnknownCa(said(&err))),
+        Err(err) => Err(Unbelieved::Other(said(&err))),
     })
+}
+
+fn said(err: &FetchError) -> String {
+    match err {
+        FetchError::Transport { kind, detail } => format!("{kind} ({detail})"),
+        FetchError::Status(_) => err.to_string(),
+    }
 }
 
 /// The parts of `https://HOST[:PORT][/…]`.

@@ -1,76 +1,12 @@
-//! The snapshot key is exchanged while people log in.
-
-#![expect(
-    clippy::unwrap_used,
-    reason = "a fixture that fails says why by panicking"
-)]
+//! The snapshot key is exchanged.
 
 use std::fs;
-use std::time::Duration;
 
 use keyroster_api::signature::{Namespace, SnapshotKey, split};
 use keyroster_e2e::Host;
-use keyroster_testkit::{Account, Finished, KeyServer, Program, Result, RootDir, SshKey, until};
+use keyroster_testkit::until;
 
-/// A key server, an account, somebody who may log in to it and somebody who may not.
-struct Estate {
-    server: KeyServer,
-    account: Account,
-    _dir: RootDir,
-    alice: SshKey,
-    mallory: SshKey,
-}
-
-impl Estate {
-    fn start(account: &str) -> Result<Self> {
-        let server = KeyServer::start()?;
-        let dir = RootDir::new()?;
-        let alice = SshKey::ed25519(dir.path(), "alice")?;
-        let mallory = SshKey::ed25519(dir.path(), "mallory")?;
-        server.add_user_with_key("alice", &alice.public_path())?;
-        server.admin(&["host-group", "add", "web"])?;
-        let grant = format!("grant add --user alice --account {account} --host-group web");
-        server.admin(&grant.split(' ').collect::<Vec<_>>())?;
-        Ok(Self {
-            server,
-            account: Account::login(account)?,
-            _dir: dir,
-            alice,
-            mallory,
-        })
-    }
-
-    fn rotate(&self, step: &[&str]) -> Result<Finished> {
-        Program::keyroster("keyroster-server")?
-            .args(["rotate", "--data"])
-            .arg(self.server.data())
-            .args(step)
-            .finish()
-    }
-
-    /// A step that is made, and that the key server serves by.
-    fn step(&mut self, step: &[&str]) -> Result {
-        self.rotate(step)?.success("keyroster-server rotate")?;
-        self.server.stop()?;
-        self.server.run()
-    }
-
-    fn until_nobody_is_behind(&self) -> Result {
-        until("every host to know the keys", PATIENCE, || {
-            let status = self.rotate(&["status"])?;
-            Ok(status.stdout.contains("do not go by it: 0\n").then_some(()))
-        })
-    }
-
-    /// Alice gets in at once, and nobody else does.
-    fn logins_are_right(&self, hosts: &[&Host]) {
-        for host in hosts {
-            let lets_in = |key| host.lets_in(&self.account.name, key).unwrap();
-            assert!(lets_in(&self.alice), "{}: {}", host.name, host.sshd().log());
-            assert!(!lets_in(&self.mallory), "{}", host.name);
-        }
-    }
-}
+use crate::estate::{Estate, PATIENCE};
 
 #[test]
 fn no_login_fails_while_the_snapshot_key_is_exchanged_and_the_old_key_signs_nothing_afterwards() {
@@ -125,7 +61,9 @@ fn a_host_that_does_not_know_the_new_key_is_named_and_waited_for() {
     let refused = estate.rotate(&["switch"]).unwrap();
     assert_eq!(refused.code(), Some(75), "{refused:?}");
     assert!(
-        refused.stderr.contains("new snapshot key: web-1"),
+        refused
+            .stderr
+            .contains("1 host not at the newest set of keys and CAs yet: web-1"),
         "{refused:?}"
     );
     assert!(refused.stderr.contains("--abandon"), "{refused:?}");
@@ -148,4 +86,34 @@ fn a_host_that_does_not_know_the_new_key_is_named_and_waited_for() {
     estate.logins_are_right(&[&host, &newcomer]);
 }
 
-const PATIENCE: Duration = Duration::from_secs(60);
+#[test]
+fn a_token_of_a_key_that_is_gone_is_refused_and_not_used_up() {
+    let mut estate = Estate::start("keyroster-t3").unwrap();
+    let token = estate.server.enrolment_token("web").unwrap();
+    let early = estate.server.enrolment_token("web").unwrap();
+    estate.step(&["snapshot-key"]).unwrap();
+    estate.step(&["switch"]).unwrap();
+    // Until the end of the exchange hosts believe what it was made with.
+    let host = Host::builder(&estate.server, "web-1", "web")
+        .token(&early)
+        .start()
+        .unwrap();
+    estate.logins_are_right(&[&host]);
+    estate.step_when_ready(&["finish"]).unwrap();
+    let refused = Host::builder(&estate.server, "web-2", "web")
+        .token(&token)
+        .start()
+        .unwrap_err();
+    let said = refused.to_string();
+    assert!(
+        said.contains("before an exchange of the snapshot key"),
+        "{said}"
+    );
+    let hosts = estate.server.admin(&["host", "list"]).unwrap();
+    assert!(!hosts.contains("web-2"), "{hosts}");
+    let tokens = estate
+        .server
+        .admin(&["host", "list-enroll-tokens", "--json"])
+        .unwrap();
+    assert_eq!(tokens.matches("\"used_by\": null").count(), 1, "{tokens}");
+}
