@@ -83,11 +83,7 @@ fn what_the_key_server_asks_of_all_hosts_each_does_at_a_moment_of_its_own() {
         schedule.hear(within, &at(100), jitter);
         // Said with each answer: the moment stays.
         schedule.hear(within, &at(101), 0);
-        assert_eq!(
-            schedule.is_due(&credential, &at(second - 1)),
-            false,
-            "{jitter}"
-        );
+        assert!(!schedule.is_due(&credential, &at(second - 1)), "{jitter}");
         assert!(schedule.is_due(&credential, &at(second)), "{jitter}");
         // A key server that lags behind asks again.
         schedule.succeeded(&at(second));

@@ -70,7 +70,7 @@ fn a_new_ca_is_learned_from_the_one_that_is_known_and_forgotten_with_the_end_of_
     );
     assert_eq!(known(&[&new]).follow(&offered, NOW), Succession::Unchanged);
     assert_eq!(
-        known(&[&new, &old]).follow(&[new.der.clone()], NOW),
+        known(&[&new, &old]).follow(std::slice::from_ref(&new.der), NOW),
         Succession::Alone(known(&[&new]))
     );
 }
@@ -83,7 +83,7 @@ fn whoever_has_the_key_of_the_old_ca_leads_nobody_away_who_knows_the_new_one() {
         assert_eq!(led, Succession::Stranger);
     }
     assert_eq!(
-        known(&[&new, &old]).follow(&[old.der.clone()], NOW),
+        known(&[&new, &old]).follow(std::slice::from_ref(&old.der), NOW),
         Succession::Unchanged
     );
 }
