@@ -131,8 +131,10 @@ impl Fetcher {
             server: self.server.clone(),
             authority: self.authority.clone(),
             asking: self.asking,
+            certificate: self.certificate.clone(),
             keys_serial: self.keys_serial,
             keys_announced: AtomicU64::new(self.keys_announced.load(Ordering::Relaxed)),
+            renew_within: AtomicU64::new(self.renew_within.load(Ordering::Relaxed)),
         })
     }
 

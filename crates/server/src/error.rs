@@ -168,7 +168,9 @@ fn existing(object: &Object) -> Option<String> {
         Object::BearerToken(_) => {
             "take another name: `keyroster token list` shows those that were ever used".to_owned()
         }
-        Object::EnrolmentToken(_) | Object::Roster => return None,
+        Object::EnrolmentToken(_) | Object::Roster | Object::SnapshotKey(_) | Object::Ca(_) => {
+            return None;
+        }
     })
 }
 

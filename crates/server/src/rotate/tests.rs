@@ -50,7 +50,10 @@ fn a_key_or_a_ca_that_hosts_were_not_told_of_is_no_state_to_go_on_from() {
 fn hosts_that_are_given_up_are_not_waited_for_and_others_are() {
     let [one, two] = ["web-1", "web-2"].map(|name| HostName::parse(name).unwrap());
     let both = vec![one.clone(), two.clone()];
-    assert_eq!(all(both.clone(), std::slice::from_ref(&one)), Err(vec![two.clone()]));
+    assert_eq!(
+        all(both.clone(), std::slice::from_ref(&one)),
+        Err(vec![two.clone()])
+    );
     assert_eq!(all(both, &[two, one]), Ok(()));
     assert_eq!(all(Vec::new(), &[]), Ok(()));
 }
