@@ -22,7 +22,7 @@ pub async fn serve(options: BTreeMap<String, String>) -> Result<(), Box<dyn Erro
     std::fs::write(ca_file, ca.certificate_pem())?;
     let (certificate, key) = ca.issue(CertificateKind::Good)?.into_parts();
     let tls =
-        keyroster_edge::server_config(&CertificateHandle::new(vec![certificate], &key)?, None)?;
+        keyroster_edge::server_config(&CertificateHandle::new(vec![certificate], &key)?, &[])?;
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     announce(&listener)?;
     let body = Bytes::from(vec![b'x'; bytes]);
