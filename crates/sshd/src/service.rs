@@ -185,6 +185,14 @@ pub fn reload(config: &Path) -> Result<Vec<Reloaded>, SshdError> {
     listeners.iter().map(Listener::reload).collect()
 }
 
+/// Whether a process is an sshd that has its arguments still. Once it listens or serves somebody, it writes over them what it does, as
+/// `sshd-session` does, which is a program of its own from 9.8 on.
+fn will_listen(title: &str, arguments: &Arguments) -> bool {
+    let program = title.split('\0').next().map(Path::new);
+    let name = program.and_then(Path::file_name);
+    name.is_some_and(|name| name == "sshd") && !arguments.flags.contains(NO_LISTENER)
+}
+
 /// Whether an sshd runs with a configuration, or systemd listens for one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
@@ -221,19 +229,16 @@ fn starting(config: &Path) -> Result<Option<u32>, SshdError> {
     let own = same_file(config);
     let found = process::all_sshd()
         .map_err(|err| SshdError::io("look at the processes in", Path::new("/proc"), err))?;
-    let pids = found.iter().filter_map(|facts| {
-        // Once it serves somebody or listens, it writes into its title what it does.
-        let before = facts.uid == 0 && !facts.title.starts_with(TITLE);
+    let mut pids = found.iter().filter_map(|facts| {
         let arguments = Arguments::of(&facts.title);
-        let one = before
-            && !facts.title.is_empty()
-            && !arguments.flags.contains(NO_LISTENER)
+        let one = facts.uid == 0
+            && will_listen(&facts.title, &arguments)
             && same_file(&arguments.config) == own;
         let pid = facts.process.pid;
         (one && process::listening_sockets(pid).is_empty() && facts.process.is_alive())
             .then_some(pid)
     });
-    Ok(pids.into_iter().next())
+    Ok(pids.next())
 }
 
 /// Whether systemd is what runs services here.
@@ -377,9 +382,18 @@ mod tests {
             ("/usr/sbin/sshd\0-T\0-C\0user=D\0", false),
             ("/usr/sbin/sshd\0-D\0-R\0", false),
             ("sshd\0-i\0", false),
+            ("sshd: deploy [priv]\0", false),
+            ("sshd-session: deploy [priv]", false),
+            ("sshd-session: root@pts/0\0", false),
+            ("/usr/lib/openssh/sshd-session\0-D\0-R\0", false),
+            (
+                "sshd: /usr/sbin/sshd -D [listener] 0 of 10-100 startups\0",
+                false,
+            ),
+            ("", false),
         ] {
-            let flags = Arguments::of(title).flags;
-            assert_eq!(!flags.contains(NO_LISTENER), listens, "{title}");
+            let found = will_listen(title, &Arguments::of(title));
+            assert_eq!(found, listens, "{title}");
         }
     }
 
