@@ -6,6 +6,7 @@
 //!
 //! It is a library so that its tests reach every part; `main.rs` only calls [`program::main`].
 
+pub mod admission;
 pub mod alert;
 pub mod args;
 pub mod break_glass;

@@ -20,7 +20,7 @@ use std::sync::Arc;
 pub use condition::{Condition, Criterion};
 pub use line::Line;
 pub use login::Login;
-pub use pattern::PatternList;
+pub use pattern::{PatternList, wildcard};
 pub use read::{Problem, TreeError};
 
 /// All settings of sshd's configuration, in the order in which sshd reads them.

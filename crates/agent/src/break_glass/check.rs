@@ -18,6 +18,7 @@ use crate::break_glass::Accepted;
 use crate::break_glass::account::LocalAccount;
 use crate::break_glass::fault::{Fault, Severity};
 use crate::break_glass::keys::{self, Entry};
+use crate::clock::Calendar;
 
 /// What a file is held against.
 #[derive(Debug, Clone, Copy)]
@@ -28,6 +29,8 @@ pub struct Rules<'a> {
     pub passwd: &'a str,
     /// The revoked keys, where they are known.
     pub revoked: Option<&'a Fingerprints>,
+    /// Now.
+    pub now: Calendar,
 }
 
 /// What was found at one account.
@@ -72,6 +75,18 @@ impl Checked {
             Some(Severity::Weakens) => Verdict::Weak,
             Some(Severity::Breaks) => Verdict::Broken,
         }
+    }
+
+    /// The keys that log somebody in: neither revoked nor ended, and no certificate authority's.
+    pub fn living(&self) -> impl Iterator<Item = &Entry> {
+        let spent = |entry: &Entry| {
+            self.faults.iter().any(|fault| {
+                matches!(fault, Fault::Revoked { line, .. } | Fault::Ended { line, .. } if *line == entry.line)
+            })
+        };
+        self.keys
+            .iter()
+            .filter(move |entry| !entry.is_authority() && !spent(entry))
     }
 }
 
@@ -221,14 +236,16 @@ fn look_at_keys(checked: &mut Checked, bytes: &[u8], rules: &Rules<'_>) {
         {
             faults.push(Fault::Revoked { line, fingerprint });
         }
-    }
-    if entries
-        .iter()
-        .all(|entry| entry.limits.contains(&"cert-authority"))
-    {
-        faults.push(Fault::NoKey(checked.path.clone()));
+        if entry.has_ended(rules.now) {
+            faults.push(Fault::Ended { line, fingerprint });
+        }
     }
     checked.keys = entries;
+    if checked.keys.iter().all(Entry::is_authority) {
+        checked.faults.push(Fault::NoKey(checked.path.clone()));
+    } else if checked.living().next().is_none() {
+        checked.faults.push(Fault::Spent(checked.path.clone()));
+    }
 }
 
 /// Bytes of a break-glass file: a few keys, each a line.

@@ -18,6 +18,7 @@ use keyroster_sshd::trial::Identity;
 use keyroster_sshd::would_be::DropIn;
 use keyroster_sshd::{Binary, Connection, Sshd, SshdError};
 
+use crate::admission::Bar;
 use crate::break_glass::args::DrillArgs;
 use crate::break_glass::check::{Checked, Verdict};
 use crate::break_glass::drill::login::{NOT_SEEN, Seen, Stage, is_read, sessions_dir};
@@ -57,13 +58,13 @@ pub enum DrillError {
         /// What it reads.
         files: String,
     },
-    /// sshd takes no keys for the account.
-    #[error("account \"{account}\": sshd has {setting}")]
-    Forbidden {
+    /// Nobody gets in to the account, whatever the file says.
+    #[error("account \"{account}\": {bar}")]
+    Barred {
         /// The account.
         account: AccountName,
-        /// The setting that says so.
-        setting: &'static str,
+        /// What keeps everybody out.
+        bar: Bar,
     },
     /// The login failed.
     #[error("account \"{account}\": the login failed: {why}")]

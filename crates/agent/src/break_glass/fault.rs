@@ -98,6 +98,17 @@ pub enum Fault {
         /// The key.
         fingerprint: Fingerprint,
     },
+    /// sshd refuses the key for its age.
+    #[error("line {line}: key {fingerprint} has ended by its expiry-time")]
+    Ended {
+        /// Its number.
+        line: usize,
+        /// The key.
+        fingerprint: Fingerprint,
+    },
+    /// No key that is left counts: where sshd reads the list it refuses the revoked ones, and elsewhere it may any day.
+    #[error("every key in \"{0}\" is revoked, or has ended")]
+    Spent(PathBuf),
     /// The roster has revoked the key.
     #[error("line {line}: key {fingerprint} is revoked")]
     Revoked {
@@ -127,6 +138,7 @@ impl Fault {
             | Self::Line { .. }
             | Self::Limited { .. }
             | Self::NotHardware { .. }
+            | Self::Ended { .. }
             | Self::Revoked { .. } => Severity::Weakens,
             _ => Severity::Breaks,
         }
@@ -136,7 +148,7 @@ impl Fault {
     #[must_use]
     pub fn hint(&self) -> String {
         match self {
-            Self::Missing(_) | Self::NoKey(_) => {
+            Self::Missing(_) | Self::NoKey(_) | Self::Spent(_) => {
                 "`keyroster-agent break-glass add ACCOUNT --file KEY.pub`".to_owned()
             }
             Self::Owner { path, .. } | Self::OwnAccounts { path } => {
@@ -148,7 +160,7 @@ impl Fault {
                 "take a key of `ssh-keygen -t ed25519-sk`, or set break-glass-keys = \"any\""
                     .to_owned()
             }
-            Self::Revoked { fingerprint, .. } => {
+            Self::Revoked { fingerprint, .. } | Self::Ended { fingerprint, .. } => {
                 format!("`keyroster-agent break-glass remove ACCOUNT {fingerprint}`")
             }
             Self::NoAccount(_) => "take a local account".to_owned(),

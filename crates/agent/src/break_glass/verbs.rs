@@ -13,6 +13,7 @@ use crate::break_glass::args::{AddArgs, BreakGlassArgs, BreakGlassVerb, ListArgs
 use crate::break_glass::check::{self, Checked, Named, Rules, Verdict};
 use crate::break_glass::drill::{self, DrillError};
 use crate::break_glass::files::{self, Change, Files, FilesError, NewKey, RefusedKey};
+use crate::clock::Calendar;
 use crate::config::Config;
 use crate::error::AgentError;
 use crate::exit;
@@ -241,6 +242,7 @@ fn rules<'a>(config: &Config, passwd: &'a str, revoked: Option<&'a Fingerprints>
         accepted: config.break_glass_keys,
         passwd,
         revoked,
+        now: Calendar::now(),
     }
 }
 

@@ -7,6 +7,8 @@ pub mod agent;
 pub mod break_glass;
 pub mod files;
 pub mod kernel;
+pub mod key_files;
+pub mod locals;
 pub mod logins;
 pub mod lookup;
 pub mod pending;

@@ -45,6 +45,8 @@ pub struct Finding {
     mend: Option<String>,
     /// What `--fix` would do about it.
     pub fix: Option<Fix>,
+    /// Every account that it is about, where they are more than people would read; safe to print.
+    pub accounts: Vec<String>,
 }
 
 /// What a look came to.
@@ -91,7 +93,16 @@ impl Finding {
             what: plain(what),
             mend: None,
             fix: None,
+            accounts: Vec::new(),
         }
+    }
+
+    /// With every account that it is about, for programs.
+    #[must_use]
+    pub fn about<'a>(self, accounts: impl IntoIterator<Item = &'a str>) -> Self {
+        let mut accounts: Vec<String> = accounts.into_iter().map(plain).collect();
+        accounts.dedup();
+        Self { accounts, ..self }
     }
 
     /// With the command that mends it here.

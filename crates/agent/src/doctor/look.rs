@@ -2,7 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
+use keyroster_keys::Fingerprints;
+
 use crate::break_glass::past_drills;
+use crate::break_glass::verbs::revoked;
 use crate::clock::{Clock as _, SystemClock};
 use crate::config::{Config, DEFAULT_PATH};
 use crate::doctor::args::{Benchmark, DoctorArgs};
@@ -13,6 +16,8 @@ use crate::doctor::checks::{
     selinux, server, sessions, settings, snapshot, socket, units,
 };
 use crate::doctor::facts::agent::DiskFacts;
+use crate::doctor::facts::break_glass::Question;
+use crate::doctor::facts::key_files::Holder;
 use crate::doctor::facts::lookup::{DEFAULT as LOOKUP_CONF, Settings};
 use crate::doctor::facts::sshd::{SshdFacts, Subject};
 use crate::doctor::facts::{self, Seen, Unseen};
@@ -29,6 +34,10 @@ struct Host {
     commands: Vec<(String, String)>,
     /// The settings of the first of them.
     lookup: Seen<Settings>,
+    /// The revoked keys, where they are known.
+    revoked: Option<Fingerprints>,
+    /// Files of keys that sshd reads beside break-glass files.
+    holders: Vec<Holder>,
 }
 
 /// Looks at everything.
@@ -62,7 +71,13 @@ impl Host {
             program: args.sshd.clone(),
             config: args.sshd_config.clone(),
             granted: granted.unwrap_or_default(),
+            break_glass: config.break_glass_dir.clone(),
         });
+        let revoked = revoked(&config);
+        let holders = sshd
+            .as_ref()
+            .map(|sshd| facts::key_files::gather(sshd, &config.break_glass_dir, revoked.as_ref()));
+        let holders = holders.unwrap_or_default();
         let commands = sshd.as_ref().map(commands).unwrap_or_default();
         let lookup = facts::lookup::settings(commands.first().map_or("", |(command, _)| command));
         let path = args.common.config.clone();
@@ -73,6 +88,8 @@ impl Host {
             sshd,
             commands,
             lookup,
+            revoked,
+            holders,
         }
     }
 
@@ -104,7 +121,7 @@ impl Host {
         report.add("sshd", self.trials());
         report.add(
             "sshd",
-            key_files::check(facts, &self.config.break_glass_dir),
+            key_files::check(facts, &self.config.break_glass_dir, &self.holders),
         );
         report.add("sshd", principals::check(facts));
         report.add("sshd", places::check(facts));
@@ -207,13 +224,13 @@ impl Host {
     }
 
     fn way_in(&self, report: &mut Report, state: &Path) {
-        let Config {
-            break_glass_dir,
-            break_glass_keys,
-            ..
-        } = &self.config;
-        let sshd = self.sshd.as_ref().ok();
-        let facts = facts::break_glass::gather(break_glass_dir, *break_glass_keys, sshd);
+        let facts = facts::break_glass::gather(&Question {
+            directory: &self.config.break_glass_dir,
+            accepted: self.config.break_glass_keys,
+            revoked: self.revoked.as_ref(),
+            sshd: self.sshd.as_ref().ok(),
+            holders: &self.holders,
+        });
         report.add("break-glass", break_glass::check(&facts));
         let files = facts.as_ref().map(|facts| facts.files.as_slice());
         let accounts: Vec<String> = files

@@ -32,6 +32,7 @@ struct Item<'a> {
     why: &'static str,
     mend: Option<&'a str>,
     fixable: bool,
+    accounts: &'a [String],
 }
 
 impl Report {
@@ -113,6 +114,7 @@ impl Report {
                 why: finding.rule.why,
                 mend: finding.mend(),
                 fixable: finding.fix.is_some(),
+                accounts: &finding.accounts,
             })
             .unwrap_or_default()
         };

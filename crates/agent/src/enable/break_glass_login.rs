@@ -226,6 +226,7 @@ mod tests {
             algorithm: blob(last).algorithm(),
             label: String::new(),
             limits: Vec::new(),
+            ends: crate::break_glass::keys::Ends::default(),
         };
         Checked {
             account: AccountName::parse(account).unwrap(),

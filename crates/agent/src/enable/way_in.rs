@@ -4,17 +4,18 @@
 //! file shows that sshd would accept it; that somebody holds the private key only a drill shows.
 
 use std::fs;
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use keyroster_keys::line::parse_line;
 use keyroster_sshd::account::Account;
 use keyroster_sshd::would_be::WouldBe;
 use keyroster_sshd::{Connection, Effective};
 
+use crate::admission::key_file::{Measure, that_let_in};
+use crate::admission::{Admission, Applicant, may_log_in};
 use crate::break_glass::Accepted;
 use crate::break_glass::check::{self, Checked, Named, Rules, Verdict};
 use crate::break_glass::drill::login::is_read;
+use crate::clock::Calendar;
 use crate::enable::error::EnableError;
 use crate::enable::granted::local_logins;
 use crate::enable::places::Places;
@@ -47,7 +48,7 @@ pub fn find(places: &Places, would_be: &WouldBe) -> Result<Option<WayIn>, Enable
             continue;
         };
         let effective = would_be.sshd().effective(&Connection::local(&name)?)?;
-        if let Some(path) = key_file(&account, &effective) {
+        if let Some(path) = key_file(&account, &effective)? {
             return Ok(Some(WayIn::KeyFile {
                 account: name,
                 path,
@@ -65,6 +66,7 @@ fn break_glass(places: &Places, would_be: &WouldBe) -> Result<Vec<Checked>, Enab
         accepted: Accepted::Any,
         passwd: &text,
         revoked: None,
+        now: Calendar::now(),
     };
     let named = check::named(dir).map_err(|err| EnableError::io("list", dir, err))?;
     let mut files = Vec::new();
@@ -86,54 +88,19 @@ fn break_glass(places: &Places, would_be: &WouldBe) -> Result<Vec<Checked>, Enab
 }
 
 /// A file of this account's that sshd would take a key from.
-fn key_file(account: &Account, effective: &Effective) -> Option<PathBuf> {
-    if !may_log_in(account, effective) {
-        return None;
+fn key_file(account: &Account, effective: &Effective) -> Result<Option<PathBuf>, EnableError> {
+    let now = Calendar::now();
+    let who = Applicant::look(account, now.today())?;
+    if let Admission::Shut(_) = may_log_in(&who, effective) {
+        return Ok(None);
     }
-    effective
-        .key_files()
-        .map(|pattern| expand(pattern, account))
-        .find(|path| holds_key(path, account))
-}
-
-fn may_log_in(account: &Account, effective: &Effective) -> bool {
-    let keys = effective.is_on("PubkeyAuthentication");
-    let root = effective.first("PermitRootLogin");
-    keys && (account.uid != 0 || !matches!(root, Some("no" | "forced-commands-only")))
-}
-
-fn expand(pattern: &str, account: &Account) -> PathBuf {
-    let home = account.home.to_string_lossy();
-    let path = pattern
-        .replace("%h", &home)
-        .replace("%u", &account.name)
-        .replace("%U", &account.uid.to_string())
-        .replace("%%", "%");
-    account.home.join(path)
-}
-
-/// sshd's rule for `StrictModes`: the file and what is above it up to the home directory is the account's or root's.
-fn holds_key(path: &Path, account: &Account) -> bool {
-    let Ok(metadata) = fs::metadata(path) else {
-        return false;
+    let measure = Measure {
+        effective,
+        revoked: None,
+        now,
     };
-    let trusted = |metadata: &fs::Metadata| {
-        [0, account.uid].contains(&metadata.uid()) && metadata.mode() & 0o022 == 0
-    };
-    let above = path.ancestors().skip(1);
-    let above = above.take_while(|dir| dir.starts_with(&account.home));
-    let mut above = above.filter_map(|dir| fs::metadata(dir).ok());
-    if !metadata.is_file() || metadata.len() > MAX_FILE || !trusted(&metadata) {
-        return false;
-    }
-    let bytes = fs::read(path).unwrap_or_default();
-    above.all(|dir| trusted(&dir))
-        && bytes
-            .split(|byte| *byte == b'\n')
-            .any(|line| matches!(parse_line(line), Ok(Some(_))))
+    Ok(that_let_in(account, &measure).into_iter().next())
 }
 
 /// Accounts that are looked at.
 const MAX_ACCOUNTS: usize = 64;
-/// Bytes of a file of keys that is looked at.
-const MAX_FILE: u64 = 1024 * 1024;

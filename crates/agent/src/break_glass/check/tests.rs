@@ -9,6 +9,12 @@ use crate::break_glass::files::tests::{PLAIN, hardware};
 
 const PASSWD: &str = "root:x:0:0::/root:/bin/sh\ndeploy:x:1000:1000::/home/deploy:/bin/sh\nmail:x:8:8::/var/mail:/usr/sbin/nologin\n";
 
+/// In January 2027.
+const NOW: Calendar = Calendar {
+    utc_s: 1_800_000_000,
+    local_s: 1_800_000_000,
+};
+
 struct Stage {
     root: RootDir,
     dir: PathBuf,
@@ -36,6 +42,7 @@ impl Stage {
             accepted,
             passwd: PASSWD,
             revoked: None,
+            now: NOW,
         };
         check(&self.dir, &AccountName::parse(account).unwrap(), &rules)
     }
@@ -86,9 +93,41 @@ fn a_revoked_key_is_named() {
         accepted: Accepted::Hardware,
         passwd: PASSWD,
         revoked: Some(&revoked),
+        now: NOW,
     };
-    let checked = check(&stage.dir, &AccountName::parse("deploy").unwrap(), &rules);
-    assert!(matches!(checked.faults[..], [Fault::Revoked { .. }]));
+    let check = || check(&stage.dir, &AccountName::parse("deploy").unwrap(), &rules);
+    let alone = check();
+    assert!(matches!(
+        alone.faults[..],
+        [Fault::Spent(_), Fault::Revoked { .. }]
+    ));
+    assert_eq!(alone.verdict(), Verdict::Broken);
+    stage.put("deploy", &format!("{}\n{}\n", hardware(1), hardware(2)));
+    let beside_another = check();
+    assert!(matches!(
+        beside_another.faults[..],
+        [Fault::Revoked { line: 1, .. }]
+    ));
+    assert_eq!(beside_another.verdict(), Verdict::Weak);
+}
+
+/// sshd(8): the key is not accepted after its expiry-time.
+#[test]
+fn a_file_whose_keys_have_all_ended_is_no_way_in() {
+    let stage = Stage::new();
+    let ended = format!("expiry-time=\"20261231Z\" {}\n", hardware(1));
+    stage.put("deploy", &ended);
+    let checked = stage.check("deploy");
+    assert_eq!(checked.verdict(), Verdict::Broken);
+    assert!(matches!(checked.faults[0], Fault::Spent(_)));
+    stage.put("deploy", &format!("{ended}{}\n", hardware(2)));
+    let checked = stage.check("deploy");
+    assert_eq!(checked.verdict(), Verdict::Weak);
+    let living: Vec<_> = checked.living().map(|entry| entry.line).collect();
+    assert_eq!(living, [2]);
+    let later = format!("expiry-time=\"20991231Z\" {}\n", hardware(1));
+    stage.put("deploy", &later);
+    assert_eq!(stage.check("deploy").verdict(), Verdict::Weak);
 }
 
 #[test]

@@ -1,15 +1,19 @@
 //! One login by a break-glass file alone: of a drill, and of `enable` before it changes anything.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use keyroster_keys::AccountName;
+use keyroster_sshd::account::Account;
 use keyroster_sshd::trial::{self, Identity, Outcome};
 use keyroster_sshd::would_be::{DropIn, WouldBe};
 use keyroster_sshd::{Connection, Effective, Sshd};
 
+use crate::admission::key_file::expand;
+use crate::admission::{Applicant, Bar, may_log_in, takes};
 use crate::break_glass::check::Checked;
 use crate::break_glass::drill::DrillError;
 use crate::break_glass::drill::mark::Mark;
+use crate::break_glass::fault::Fault;
+use crate::clock::Calendar;
 use crate::config::Config;
 
 /// The sshd that is logged in to: this one, with a key command that knows nobody.
@@ -108,29 +112,25 @@ pub(crate) fn sessions_dir(config: &Config) -> &Path {
 /// Whether sshd looks at the account's file at all.
 ///
 /// # Errors
-/// When it does not, or takes no keys for the account.
+/// When it does not, or lets nobody in to the account.
 pub(crate) fn is_read(effective: &Effective, checked: &Checked) -> Result<(), DrillError> {
     let account = &checked.account;
-    let forbidden = |setting| DrillError::Forbidden {
-        account: account.clone(),
-        setting,
-    };
-    if !effective.is_on("PubkeyAuthentication") {
-        return Err(forbidden("PubkeyAuthentication no"));
-    }
-    if account.is_root() {
-        match effective.first("PermitRootLogin") {
-            Some("no") => return Err(forbidden("PermitRootLogin no")),
-            Some("forced-commands-only") => {
-                return Err(forbidden("PermitRootLogin forced-commands-only"));
-            }
-            _ => {}
-        }
-    }
     let files: Vec<&str> = effective.key_files().collect();
+    let Some(found) = Account::find(account.as_str())? else {
+        let fault = Fault::NoAccount(account.clone());
+        let account = account.clone();
+        return Err(DrillError::Broken { account, fault });
+    };
+    let who = Applicant::look(&found, Calendar::now().today())?;
+    let bar = may_log_in(&who, effective).bar();
+    let none_taken = !checked.living().any(|it| takes(it.algorithm, effective));
+    if let Some(bar) = bar.or(none_taken.then_some(Bar::Algorithms)) {
+        let account = account.clone();
+        return Err(DrillError::Barred { account, bar });
+    }
     if files
         .iter()
-        .any(|file| expand(file, account) == checked.path)
+        .any(|file| expand(file, &found) == checked.path)
     {
         return Ok(());
     }
@@ -139,16 +139,6 @@ pub(crate) fn is_read(effective: &Effective, checked: &Checked) -> Result<(), Dr
         path: checked.path.clone(),
         files: files.join(" "),
     })
-}
-
-/// The file that a pattern of `AuthorizedKeysFile` names: `%u` and `%%` of the tokens in sshd_config(5). The others lead to
-/// homes and numbers, which no break-glass path has.
-fn expand(pattern: &str, account: &AccountName) -> PathBuf {
-    let parts: Vec<String> = pattern
-        .split("%%")
-        .map(|part| part.replace("%u", account.as_str()))
-        .collect();
-    PathBuf::from(parts.join("%"))
 }
 
 /// Whether sshd's `FILE:LINE` is of this file.
@@ -180,21 +170,6 @@ mod tests {
         let text = "AuthorizedKeysFile /b/%u\nMatch Group pilot\n\tauthorizedkeyscommand=/l keys\n    AuthorizedKeysCommandUser u\n# end";
         let left = "AuthorizedKeysFile /b/%u\nMatch Group pilot\n# end";
         assert_eq!(without_command(text.as_bytes()), left.as_bytes());
-    }
-
-    #[test]
-    fn patterns_are_expanded_for_the_account() {
-        let account = AccountName::parse("deploy").unwrap();
-        for (pattern, expected) in [
-            (
-                "/etc/keyroster/break-glass/%u",
-                "/etc/keyroster/break-glass/deploy",
-            ),
-            ("/a%%u/%u", "/a%u/deploy"),
-            (".ssh/authorized_keys", ".ssh/authorized_keys"),
-        ] {
-            assert_eq!(expand(pattern, &account), Path::new(expected));
-        }
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::admission::{by_lists, sends_away};
 use crate::doctor::facts::Seen;
 use crate::doctor::facts::accounts::{AccountFacts, Entry};
 use crate::doctor::facts::sshd::{Asked, SshdFacts};
@@ -115,7 +116,7 @@ fn said(rule: &'static Rule, names: &[&str], what: &str) -> Finding {
     Finding::judge(rule, words, "no granted account is concerned")
 }
 
-/// Accounts that sshd's lists of users and groups keep out, as far as can be told without a client.
+/// Accounts that sshd's lists of users and groups keep out, wherever the client is.
 fn denied<'a>(facts: &'a AccountFacts, sshd: &SshdFacts) -> Vec<&'a str> {
     let logins = sshd.logins.iter();
     let logins: BTreeMap<&str, &Asked> = logins
@@ -123,43 +124,12 @@ fn denied<'a>(facts: &'a AccountFacts, sshd: &SshdFacts) -> Vec<&'a str> {
         .map(|asked| (asked.login.user.as_str(), asked))
         .collect();
     let is_denied = |name: &str| {
-        logins.get(name).is_some_and(|asked| {
-            let listed = |keyword: &str| {
-                asked
-                    .effective
-                    .all(keyword)
-                    .iter()
-                    .flat_map(|value| value.split_ascii_whitespace().map(str::to_owned))
-                    .collect::<Vec<_>>()
-            };
-            let user = |patterns: &[String]| patterns.iter().any(|it| names_user(it, name));
-            let group = |patterns: &[String]| {
-                patterns
-                    .iter()
-                    .any(|it| asked.login.groups.iter().any(|name| wildcard(it, name)))
-            };
-            let (allowed, allowed_groups) = (listed("AllowUsers"), listed("AllowGroups"));
-            user(&listed("DenyUsers"))
-                || group(&listed("DenyGroups"))
-                || (!allowed.is_empty() && !user(&allowed))
-                || (!allowed_groups.is_empty() && !group(&allowed_groups))
-        })
+        logins
+            .get(name)
+            .is_some_and(|it| by_lists(name, &it.login.groups, &it.effective).is_some())
     };
     let names = facts.granted.iter().map(|(name, _)| name.as_str());
     names.filter(|name| is_denied(name)).collect()
-}
-
-/// `USER@HOST` depends on the client: the user's part is taken for the whole in what allows and in what denies.
-fn names_user(pattern: &str, name: &str) -> bool {
-    wildcard(pattern.split('@').next().unwrap_or_default(), name)
-}
-
-fn wildcard(pattern: &str, name: &str) -> bool {
-    keyroster_sshd::tree::PatternList::parse(pattern).matches(name)
-}
-
-fn sends_away(shell: &str) -> bool {
-    matches!(shell.rsplit('/').next(), Some("nologin" | "false"))
 }
 
 const MAX_NAMES: usize = 6;

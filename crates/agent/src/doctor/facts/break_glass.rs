@@ -2,14 +2,15 @@
 
 use std::path::{Path, PathBuf};
 
-use keyroster_keys::AccountName;
+use keyroster_keys::Fingerprints;
 use keyroster_sshd::account::Account;
 
+use crate::admission::key_file::expand;
+use crate::admission::{Applicant, Bar, may_log_in, takes};
 use crate::break_glass::Accepted;
 use crate::break_glass::check::{Checked, Named, Rules, Verdict, check, named};
-use crate::break_glass::keys;
-use crate::doctor::checks::key_files::is_break_glass;
-use crate::doctor::facts::files::read_some;
+use crate::clock::Calendar;
+use crate::doctor::facts::key_files::{Holder, Opens};
 use crate::doctor::facts::sshd::{Asked, SshdFacts};
 use crate::doctor::facts::{Seen, Unseen};
 
@@ -20,7 +21,7 @@ pub struct BreakGlassFacts {
     pub directory: PathBuf,
     /// The files, by account.
     pub files: Vec<File>,
-    /// Files of keys elsewhere that sshd reads and that hold a key.
+    /// Files of keys elsewhere that let somebody in.
     pub elsewhere: Vec<PathBuf>,
 }
 
@@ -29,130 +30,124 @@ pub struct BreakGlassFacts {
 pub struct File {
     /// Its account.
     pub account: String,
-    /// Whether sshd would let somebody in by it.
+    /// Whether sshd would let somebody in by it, going by the file alone.
     pub verdict: Verdict,
     /// What is wrong with it, and what mends that.
     pub faults: Vec<(String, String)>,
-    /// Whether sshd reads the directory for this account.
-    pub read: bool,
+    /// What sshd makes of it.
+    pub reach: Reach,
+}
+
+/// What sshd makes of a break-glass file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reach {
+    /// It reads the file, and lets in whoever has its key.
+    Open,
+    /// It does not read the file.
+    Unread,
+    /// It keeps everybody out of the account.
+    Barred {
+        /// How.
+        bar: Bar,
+        /// The place of the setting that says so, if one does.
+        place: Option<String>,
+    },
+    /// It was not asked, or the account could not be looked at.
+    Unknown(String),
+}
+
+/// What is asked.
+#[derive(Debug, Clone, Copy)]
+pub struct Question<'a> {
+    /// Where the files are.
+    pub directory: &'a Path,
+    /// Which keys may stand there.
+    pub accepted: Accepted,
+    /// The revoked keys, where they are known.
+    pub revoked: Option<&'a Fingerprints>,
+    /// What sshd does.
+    pub sshd: Option<&'a SshdFacts>,
+    /// Files of keys elsewhere.
+    pub holders: &'a [Holder],
 }
 
 /// Looks at all of them.
 ///
 /// # Errors
 /// When the directory may not be read.
-pub fn gather(
-    directory: &Path,
-    accepted: Accepted,
-    sshd: Option<&SshdFacts>,
-) -> Seen<BreakGlassFacts> {
+pub fn gather(question: &Question<'_>) -> Seen<BreakGlassFacts> {
     let passwd = std::fs::read_to_string(crate::peers::PASSWD).map_err(Unseen::because)?;
+    let directory = question.directory;
     let rules = Rules {
-        accepted,
+        accepted: question.accepted,
         passwd: &passwd,
-        revoked: None,
+        revoked: question.revoked,
+        now: Calendar::now(),
     };
     let names = named(directory)
         .map_err(|err| Unseen(format!("can't read \"{}\": {err}", directory.display())))?;
-    let logins = sshd.map(|sshd| sshd.logins.as_slice()).unwrap_or_default();
     let file = |name: Named| match name {
-        Named::Account(account) => Some(of(
-            check(directory, &account, &rules),
-            directory,
-            &account,
-            logins,
-        )),
+        Named::Account(account) => {
+            let checked = check(directory, &account, &rules);
+            Some(of(&checked, question.sshd, rules.now))
+        }
         Named::Stray(_) => None,
     };
-    let mut elsewhere: Vec<PathBuf> = logins
-        .iter()
-        .flat_map(|asked| others(asked, directory))
-        .collect();
-    elsewhere.sort_unstable();
-    elsewhere.dedup();
+    let opening = question.holders.iter();
+    let opening = opening.filter(|holder| holder.opens == Opens::Account);
     Ok(BreakGlassFacts {
         directory: directory.to_owned(),
         files: names.into_iter().filter_map(file).collect(),
-        elsewhere,
+        elsewhere: opening.map(|holder| holder.path.clone()).collect(),
     })
 }
 
-fn of(checked: Checked, directory: &Path, account: &AccountName, logins: &[Asked]) -> File {
-    let login = logins
-        .iter()
-        .find(|asked| asked.login.user == account.as_str());
-    // An account that sshd was not asked about is like most others.
-    let login = login.or_else(|| logins.first());
-    let read = login.is_some_and(|asked| {
-        let mut files = asked.effective.key_files();
-        files.any(|file| is_break_glass(file, directory))
-    });
+fn of(checked: &Checked, sshd: Option<&SshdFacts>, now: Calendar) -> File {
+    let account = checked.account.as_str();
+    let asked = |sshd: &'_ SshdFacts| {
+        let mut logins = sshd.logins.iter();
+        logins.find(|asked| asked.login.user == account).cloned()
+    };
+    let reach = match sshd.and_then(|sshd| Some((sshd, asked(sshd)?))) {
+        None => Reach::Unknown("sshd was not asked about it".to_owned()),
+        Some((sshd, asked)) => {
+            reach(checked, sshd, &asked, now).unwrap_or_else(|unseen| Reach::Unknown(unseen.0))
+        }
+    };
     let faults = checked.faults.iter();
     File {
-        account: account.to_string(),
+        account: account.to_owned(),
         verdict: checked.verdict(),
         faults: faults
             .map(|fault| (fault.to_string(), fault.hint()))
             .collect(),
-        read,
+        reach,
     }
 }
 
-/// Files of keys elsewhere with a key in them.
-fn others(asked: &Asked, directory: &Path) -> Vec<PathBuf> {
-    let Ok(Some(account)) = Account::find(&asked.login.user) else {
-        return Vec::new();
+fn reach(checked: &Checked, sshd: &SshdFacts, asked: &Asked, now: Calendar) -> Seen<Reach> {
+    let effective = &asked.effective;
+    let account = Account::find(checked.account.as_str()).map_err(Unseen::because)?;
+    let Some(account) = account else {
+        return Err(Unseen(
+            "the name services don't know the account".to_owned(),
+        ));
     };
-    let patterns = asked
-        .effective
-        .key_files()
-        .filter(|file| !is_break_glass(file, directory));
-    let paths = patterns.map(|pattern| expand(pattern, &account));
-    paths.filter(|path| has_key(path)).collect()
-}
-
-fn has_key(path: &Path) -> bool {
-    read_some(path, MAX_FILE_BYTES).is_ok_and(|bytes| !keys::read(&bytes).0.is_empty())
-}
-
-/// The tokens of `AuthorizedKeysFile`: sshd_config(5).
-fn expand(pattern: &str, account: &Account) -> PathBuf {
-    let mut path = String::new();
-    let mut characters = pattern.chars();
-    while let Some(c) = characters.next() {
-        match (c, (c == '%').then(|| characters.next()).flatten()) {
-            ('%', Some('u')) => path.push_str(&account.name),
-            ('%', Some('U')) => path.push_str(&account.uid.to_string()),
-            ('%', Some('h')) => path.push_str(&account.home.to_string_lossy()),
-            ('%', Some(other)) => path.push(other),
-            (c, _) => path.push(c),
-        }
+    let mut files = effective.key_files();
+    if !files.any(|pattern| expand(pattern, &account) == checked.path) {
+        return Ok(Reach::Unread);
     }
-    account.home.join(path)
-}
-
-const MAX_FILE_BYTES: u64 = 1 << 20;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn tokens_are_the_accounts() {
-        let account = Account {
-            name: "deploy".to_owned(),
-            uid: 1001,
-            gid: 1001,
-            home: "/home/deploy".into(),
-            shell: "/bin/sh".into(),
-        };
-        for (pattern, path) in [
-            (".ssh/authorized_keys", "/home/deploy/.ssh/authorized_keys"),
-            ("%h/.ssh/a", "/home/deploy/.ssh/a"),
-            ("/etc/keys/%u-%U", "/etc/keys/deploy-1001"),
-            ("/a%%b", "/a%b"),
-        ] {
-            assert_eq!(expand(pattern, &account), Path::new(path));
-        }
-    }
+    let who = Applicant::look(&account, now.today()).map_err(Unseen::because)?;
+    let none_taken = !checked.living().any(|it| takes(it.algorithm, effective));
+    let none_taken = none_taken && checked.verdict() != Verdict::Broken;
+    let bar = may_log_in(&who, effective).bar();
+    Ok(match bar.or(none_taken.then_some(Bar::Algorithms)) {
+        None => Reach::Open,
+        Some(bar) => Reach::Barred {
+            place: bar
+                .keyword()
+                .map(|keyword| sshd.place(keyword, &asked.login)),
+            bar,
+        },
+    })
 }

@@ -28,26 +28,29 @@ pub struct Answers {
 /// Which `Match` lines hold, in their order.
 type Class = Vec<bool>;
 
-/// Asks sshd about root, every granted account, whom `Match` blocks name, and one local account of each class that is left.
+/// Asks sshd about root, every granted account, whom `Match` blocks name, `more`, and one local account of each class that is left.
 ///
 /// # Errors
 /// When sshd can't be asked.
-pub fn ask(sshd: &Sshd, tree: &Tree, granted: &[String]) -> Seen<Answers> {
+pub fn ask(sshd: &Sshd, tree: &Tree, granted: &[String], more: &[(String, Why)]) -> Seen<Answers> {
     let named = named(tree);
     let local = local();
     let some = granted.get(..MAX_ACCOUNTS).unwrap_or(granted);
     let asked_for = some.iter().chain(&named).chain(&local);
+    let asked_for = asked_for.chain(more.iter().map(|(name, _)| name));
     let mut names: Vec<&str> = asked_for.map(String::as_str).collect();
     names.push(ROOT);
     // Without its groups nobody can tell an account's class.
-    let (groups, some) = match groups_of(&names) {
-        Ok(groups) => (groups, some),
-        Err(_) => (BTreeMap::new(), &[][..]),
+    let (groups, some, more) = match groups_of(&names) {
+        Ok(groups) => (groups, some, more),
+        Err(_) => (BTreeMap::new(), &[][..], &[][..]),
     };
     let people = People {
         groups,
         lport: port(tree),
     };
+    let named = named.into_iter().map(|name| (name, Why::Matched));
+    let named: Vec<(String, Why)> = named.chain(more.iter().cloned()).collect();
     let logins = people.logins(tree, some, &named);
     let mut asking = Asking {
         sshd,
@@ -125,11 +128,16 @@ struct People {
 
 impl People {
     /// The logins of interest: root, the granted accounts, whom `Match` blocks name, and root from the addresses that they name.
-    fn logins(&self, tree: &Tree, granted: &[String], named: &[String]) -> Vec<(Login, Why)> {
+    fn logins(
+        &self,
+        tree: &Tree,
+        granted: &[String],
+        named: &[(String, Why)],
+    ) -> Vec<(Login, Why)> {
         let mut seen = BTreeSet::from([ROOT]);
         let mut logins = vec![(self.login(ROOT), Why::Root)];
         let granted = granted.iter().map(|name| (name.as_str(), Why::Granted));
-        let named = named.iter().map(|name| (name.as_str(), Why::Matched));
+        let named = named.iter().map(|(name, why)| (name.as_str(), *why));
         for (name, why) in granted.chain(named) {
             if seen.insert(name) {
                 logins.push((self.login(name), why));
@@ -233,7 +241,7 @@ mod tests {
         let config = running.dir().join("sshd_config");
         let sshd = Sshd::new(Binary::at(Path::new("/usr/sbin/sshd")).unwrap(), &config);
         let tree = Tree::read(&config).unwrap();
-        ask(&sshd, &tree, granted).unwrap()
+        ask(&sshd, &tree, granted, &[]).unwrap()
     }
 
     fn many(count: usize) -> Vec<String> {

@@ -53,6 +53,10 @@ pub enum Why {
     Root,
     /// A `Match` block names it, or sets it apart.
     Matched,
+    /// It has a break-glass file.
+    BreakGlass,
+    /// It is an account of this host's own.
+    Local,
 }
 
 /// Which sshd to look at, and whom to ask about.
@@ -64,6 +68,8 @@ pub struct Subject {
     pub config: PathBuf,
     /// The accounts that the key server grants.
     pub granted: Vec<String>,
+    /// Where break-glass files are.
+    pub break_glass: PathBuf,
 }
 
 /// Looks at sshd.
@@ -88,7 +94,10 @@ pub fn gather(subject: &Subject) -> Seen<SshdFacts> {
         Verdict::Broken(why) => Some(why),
     };
     let answers = match &broken {
-        None => logins::ask(&sshd, &tree, &subject.granted)?,
+        None => {
+            let more = super::locals::of_interest(&tree, &subject.break_glass)?;
+            logins::ask(&sshd, &tree, &subject.granted, &more)?
+        }
         Some(_) => Answers::default(),
     };
     Ok(SshdFacts {
