@@ -6,7 +6,7 @@ use keyroster_keys::Fingerprints;
 
 use crate::break_glass::past_drills;
 use crate::break_glass::verbs::revoked;
-use crate::clock::{Clock as _, SystemClock};
+use crate::clock::{Calendar, Clock as _, SystemClock};
 use crate::config::{Config, DEFAULT_PATH};
 use crate::doctor::args::{Benchmark, DoctorArgs};
 use crate::doctor::checks::command::Command;
@@ -204,7 +204,7 @@ impl Host {
             clock::check(ahead_s, &facts::system::synchronised()),
         );
         report.add("system", units::check(&units, self.needs_daemon()));
-        let kernel = facts::kernel::gather();
+        let kernel = facts::kernel::gather(Calendar::now().utc_s);
         report.add("system", selinux::check(&kernel));
         report.add("system", apparmor::check(&kernel));
         let wanted = disk.is_some_and(|disk| disk.end_sessions);

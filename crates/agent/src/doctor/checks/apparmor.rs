@@ -1,5 +1,7 @@
 //! AppArmor, and what both of its kind have in common.
 
+use std::collections::BTreeSet;
+
 use crate::doctor::facts::kernel::{By, KernelFacts};
 use crate::doctor::finding::{Finding, Rule, rules};
 
@@ -38,11 +40,22 @@ pub(super) fn denied(rule: &'static Rule, kernel: &KernelFacts, by: By) -> Findi
         .filter(|denial| denial.by == by)
         .map(|denial| format!("{} {}", denial.program, denial.what))
         .collect();
-    texts.dedup();
+    // A syslog and the journal may both have it.
+    let mut seen = BTreeSet::new();
+    texts.retain(|text| seen.insert(text.clone()));
     let few: Vec<String> = texts.iter().rev().take(MAX_SHOWN).cloned().collect();
-    let words = (!texts.is_empty())
-        .then(|| format!("{} denials, the last ones: {}", texts.len(), few.join("; ")));
-    Finding::judge(rule, words, "no denial stands in the logs that can be read")
+    let words = (!texts.is_empty()).then(|| {
+        format!(
+            "{} kinds of denials, the last ones: {}",
+            texts.len(),
+            few.join("; ")
+        )
+    });
+    Finding::judge(
+        rule,
+        words,
+        "the kernel told of no denial within the last day",
+    )
 }
 
 const MAX_SHOWN: usize = 3;

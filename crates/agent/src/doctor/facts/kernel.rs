@@ -1,10 +1,12 @@
 //! What SELinux and AppArmor do here, and what they kept from happening.
 
+mod journal;
+
 use std::fs::File;
 use std::io::{ErrorKind, Read as _, Seek as _, SeekFrom};
 use std::path::Path;
 
-use crate::doctor::facts::Seen;
+use crate::doctor::facts::{Seen, Unseen};
 
 /// SELinux and AppArmor.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,7 +17,7 @@ pub struct KernelFacts {
     pub apparmor: bool,
     /// The profiles that are loaded, each with its mode; none where they may not be read.
     pub profiles: Option<Vec<(String, String)>>,
-    /// What was kept from happening lately, as far as a log of it can be read.
+    /// What was kept from happening within the last day.
     pub denials: Seen<Vec<Denial>>,
 }
 
@@ -41,27 +43,52 @@ pub enum By {
 
 /// Looks at both.
 #[must_use]
-pub fn gather() -> KernelFacts {
+pub fn gather(now_s: i64) -> KernelFacts {
     let read = |path: &str| std::fs::read_to_string(path).ok();
+    let logs = LOGS.map(Path::new);
     KernelFacts {
         selinux_enforces: read("/sys/fs/selinux/enforce").map(|text| text.trim() == "1"),
         apparmor: read("/sys/module/apparmor/parameters/enabled")
             .is_some_and(|text| text.trim() == "Y"),
         profiles: read("/sys/kernel/security/apparmor/profiles").map(|text| profiles(&text)),
-        denials: denials_in(&LOGS),
+        denials: denials(&logs, journal::gather(), now_s.saturating_sub(LATELY_S)),
     }
 }
 
-fn denials_in(logs: &[&str]) -> Seen<Vec<Denial>> {
-    let mut found = Vec::new();
+/// The denials since then in the files that there are and in the journal. Where there is neither, or what there is may not be
+/// read, nothing is known of denials.
+fn denials(logs: &[&Path], journal: Seen<Option<String>>, since_s: i64) -> Seen<Vec<Denial>> {
+    let mut texts = Vec::new();
     for log in logs {
-        match tail(Path::new(log)) {
-            Ok(text) => found.extend(text.lines().filter_map(denial)),
+        match tail(log) {
+            Ok(text) => texts.push(text),
             Err(err) if err.kind() == ErrorKind::NotFound => {}
-            Err(err) => return Err(super::Unseen(format!("can't read \"{log}\": {err}"))),
+            Err(err) => {
+                let log = log.display();
+                return Err(Unseen(format!("can't read \"{log}\": {err}")));
+            }
         }
     }
-    Ok(found)
+    match journal {
+        Ok(Some(text)) => texts.push(text),
+        _ if !texts.is_empty() => {}
+        Ok(None) => {
+            return Err(Unseen(
+                "nothing here keeps what the kernel says: no auditd, no syslog, no journal"
+                    .to_owned(),
+            ));
+        }
+        Err(unseen) => return Err(unseen),
+    }
+    let lines = texts.iter().flat_map(|text| text.lines());
+    let late = lines.filter(|line| stamp_s(line).is_none_or(|at_s| at_s >= since_s));
+    Ok(late.filter_map(denial).collect())
+}
+
+/// The second in `audit(SECONDS.MILLISECONDS:NUMBER)`, which every record has but those that the journal took from the audit socket.
+fn stamp_s(line: &str) -> Option<i64> {
+    let (_, rest) = line.split_once("audit(")?;
+    rest.split_once('.')?.0.parse().ok()
 }
 
 /// The end of a log.
@@ -138,7 +165,9 @@ fn profiles(text: &str) -> Vec<(String, String)> {
 /// Where denials are told: by auditd, or else by the kernel to syslog.
 const LOGS: [&str; 2] = ["/var/log/audit/audit.log", "/var/log/kern.log"];
 /// Bytes of the end of a log that are looked at.
-const TAIL_BYTES: u64 = 1 << 20;
+const TAIL_BYTES: u64 = 8 << 20;
+/// How long ago a denial is of interest: a day.
+const LATELY_S: i64 = 24 * 60 * 60;
 
 #[cfg(test)]
 mod tests {
@@ -162,6 +191,62 @@ mod tests {
         assert_eq!(denial(&apparmor.replace("keyroster-agent", "cupsd")), None);
         assert_eq!(denial(&apparmor.replace("DENIED", "ALLOWED")), None);
         assert_eq!(denial(""), None);
+    }
+
+    const NOW_S: i64 = 1_800_000_000;
+
+    fn record(at_s: i64) -> String {
+        format!(
+            "kernel: audit: type=1400 audit({at_s}.123:45): apparmor=\"DENIED\" operation=\"connect\" profile=\"/usr/sbin/sshd\" name=\"/run/x\" pid=7 comm=\"keyroster-looku\"\n"
+        )
+    }
+
+    fn since_yesterday(logs: &[&Path], journal: Seen<Option<String>>) -> Seen<usize> {
+        denials(logs, journal, NOW_S - LATELY_S).map(|found| found.len())
+    }
+
+    #[test]
+    fn denials_of_the_last_day_count_and_older_ones_do_not() {
+        let dir = tempfile::tempdir().unwrap();
+        let log = dir.path().join("kern.log");
+        let text: String = [NOW_S - 90_000, NOW_S - 3_600, NOW_S].map(record).concat();
+        std::fs::write(&log, text).unwrap();
+        let missing = dir.path().join("audit.log");
+        let logs = [missing.as_path(), log.as_path()];
+        assert_eq!(since_yesterday(&logs, Ok(None)), Ok(2));
+        assert_eq!(since_yesterday(&logs, Ok(Some(record(NOW_S)))), Ok(3));
+        let unseen = Unseen("the journal is not ours to read".to_owned());
+        assert_eq!(since_yesterday(&logs, Err(unseen)), Ok(2));
+    }
+
+    /// Debian 12 and 13 have neither auditd nor rsyslog by default.
+    #[test]
+    fn a_host_that_has_only_a_journal_is_looked_at_there() {
+        let stamped = record(NOW_S);
+        let from_the_audit_socket = "AVC avc:  denied  { connectto } for  pid=7 comm=\"sshd\" tcontext=x tclass=y permissive=0\n";
+        let none = Path::new("/no/such/log");
+        for (text, denials) in [
+            (String::new(), 0),
+            (stamped, 1),
+            (from_the_audit_socket.to_owned(), 1),
+            (record(NOW_S - 90_000), 0),
+        ] {
+            assert_eq!(since_yesterday(&[none], Ok(Some(text))), Ok(denials));
+        }
+    }
+
+    #[test]
+    fn without_any_log_nothing_is_known() {
+        let none = Path::new("/no/such/log");
+        assert!(since_yesterday(&[none], Ok(None)).is_err());
+        let unseen = Unseen("it did not answer".to_owned());
+        assert_eq!(since_yesterday(&[none], Err(unseen.clone())), Err(unseen));
+    }
+
+    #[test]
+    fn a_log_that_is_there_and_can_not_be_read_is_no_verdict() {
+        let dir = tempfile::tempdir().unwrap();
+        assert!(since_yesterday(&[dir.path()], Ok(Some(String::new()))).is_err());
     }
 
     #[test]
