@@ -9,6 +9,7 @@ use crate::break_glass::verbs::revoked;
 use crate::clock::{Calendar, Clock as _, SystemClock};
 use crate::config::{Config, DEFAULT_PATH};
 use crate::doctor::args::{Benchmark, DoctorArgs};
+use crate::doctor::checks::certificates::{Certificate, Whose};
 use crate::doctor::checks::command::Command;
 use crate::doctor::checks::{
     self, accounts, apparmor, authentication, break_glass, certificates, cis, clock, command,
@@ -181,10 +182,11 @@ impl Host {
                 .credential()
                 .and_then(|credential| facts::server::gather(url, &credential));
             report.add("key server", server::check(&reached));
-            let until_s = reached
-                .ok()
-                .and_then(|facts| facts.certificate_until_s.ok());
-            certificates.extend(until_s.map(|until_s| ("the key server's certificate", until_s)));
+            let life = reached.ok().and_then(|facts| facts.certificate.ok());
+            certificates.extend(life.map(|life| Certificate {
+                whose: Whose::Server,
+                life,
+            }));
         }
         report.add("host agent", certificates::check(&certificates, disk.now_s));
     }

@@ -32,7 +32,7 @@ pub fn check(server: &Seen<ServerFacts>) -> Vec<Finding> {
         Err(why) => Finding::broken(&NAME, format!("\"{host}\": {why}"))
             .mended_by(format!("getent ahosts {host}")),
     };
-    let shown = match (&facts.certificate_until_s, &facts.addresses) {
+    let shown = match (&facts.certificate, &facts.addresses) {
         (Ok(_), _) => Some(Finding::holds(
             &HANDSHAKE,
             format!("\"{host}\" port {port} shows a certificate of our CA's"),
@@ -54,25 +54,30 @@ pub fn check(server: &Seen<ServerFacts>) -> Vec<Finding> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::certificate::Lifetime;
     use crate::doctor::checks::testing::{broken, unseen};
     use crate::doctor::facts::Unseen;
 
     fn ids(
         addresses: Result<Vec<std::net::IpAddr>, String>,
-        certificate: Result<i64, Unbelieved>,
+        certificate: Result<Lifetime, Unbelieved>,
     ) -> Vec<&'static str> {
         broken(&check(&Ok(ServerFacts {
             host: "keys.example.org".to_owned(),
             port: 8443,
             addresses,
-            certificate_until_s: certificate,
+            certificate,
         })))
     }
 
     #[test]
     fn each_step_on_the_way_has_its_finding() {
         let address = || Ok(vec!["192.0.2.1".parse().unwrap()]);
-        assert_eq!(ids(address(), Ok(0)), [""; 0]);
+        let life = Lifetime {
+            from_s: 0,
+            until_s: 1,
+        };
+        assert_eq!(ids(address(), Ok(life)), [""; 0]);
         let other = |why: &str| Err(Unbelieved::Other(why.to_owned()));
         assert_eq!(ids(address(), other("expired")), ["server-tls"]);
         let stranger = Err(Unbelieved::UnknownCa("another CA's".to_owned()));

@@ -10,6 +10,7 @@ use std::time::Duration;
 use crate::certificate::Lifetime;
 use crate::clock::{Clock as _, SystemClock};
 use crate::config::Config;
+use crate::doctor::checks::certificates::{Certificate, Whose};
 use crate::doctor::facts::{Seen, Unseen, within};
 use crate::shared::Health;
 use crate::state::{Credential, StateDir, StateError, memory};
@@ -54,8 +55,8 @@ pub struct DiskFacts {
     pub granted: Vec<String>,
     /// Whether the host group ends sessions.
     pub end_sessions: bool,
-    /// Certificates, and when they end, in seconds since the Unix epoch.
-    pub certificates: Vec<(&'static str, i64)>,
+    /// The certificates that lie there.
+    pub certificates: Vec<Certificate>,
     /// The key server's time less this host's, in seconds, when they last spoke.
     pub ahead_s: Option<i64>,
     /// The key server.
@@ -156,19 +157,19 @@ pub fn disk(config: &Config) -> Seen<DiskFacts> {
     let held = known.held.as_ref();
     let accounts = held.into_iter().flat_map(|held| held.accounts().iter());
     let lifetimes = [
-        ("this host's certificate", credential.lifetime()),
-        ("the CA's certificate", Lifetime::of_pem(&credential.ca)),
+        (Whose::Host, credential.lifetime()),
+        (Whose::Ca, Lifetime::of_pem(&credential.ca)),
     ];
-    let ends = lifetimes
+    let certificates = lifetimes
         .into_iter()
-        .filter_map(|(name, it)| Some((name, it?.until_s)));
+        .filter_map(|(whose, life)| Some(Certificate { whose, life: life? }));
     Ok(DiskFacts {
         enrolled: true,
         report: table(&status::lines(&report)),
         doubts: doubts.iter().map(ToString::to_string).collect(),
         granted: accounts.filter_map(Result::ok).map(|it| it.name).collect(),
         end_sessions: held.is_some_and(|held| held.end_sessions()),
-        certificates: ends.collect(),
+        certificates: certificates.collect(),
         ahead_s: known
             .confirmed
             .map(|it| it.server_time_s.saturating_sub(it.wall_ms.div_euclid(1000))),

@@ -18,8 +18,8 @@ pub struct ServerFacts {
     pub port: u16,
     /// The addresses that its name resolves to.
     pub addresses: Result<Vec<IpAddr>, String>,
-    /// When the certificate that it shows ends, in seconds since the Unix epoch; or why it shows none that is believed.
-    pub certificate_until_s: Result<i64, Unbelieved>,
+    /// How long the certificate that it shows is valid; or why it shows none that is believed.
+    pub certificate: Result<Lifetime, Unbelieved>,
 }
 
 /// Why the key server shows no certificate that is believed.
@@ -51,7 +51,7 @@ pub fn gather(url: &str, credential: &Credential) -> Seen<ServerFacts> {
         host,
         port,
         addresses,
-        certificate_until_s: certificate,
+        certificate,
     })
 }
 
@@ -67,7 +67,11 @@ fn resolve(host: &str, port: u16) -> Result<Vec<IpAddr>, String> {
     }
 }
 
-fn shake_hands(host: &str, port: u16, credential: &Credential) -> Seen<Result<i64, Unbelieved>> {
+fn shake_hands(
+    host: &str,
+    port: u16,
+    credential: &Credential,
+) -> Seen<Result<Lifetime, Unbelieved>> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -80,7 +84,6 @@ fn shake_hands(host: &str, port: u16, credential: &Credential) -> Seen<Result<i6
     runtime.shutdown_background();
     Ok(match shown {
         Ok(certificate) => Lifetime::of_der(&certificate)
-            .map(|lifetime| lifetime.until_s)
             .ok_or_else(|| Unbelieved::Other("its certificate can't be read".to_owned())),
         Err(err) if err.is_of_unknown_ca() => Err(Unbelieved::UnknownCa(said(&err))),
         Err(err) => Err(Unbelieved::Other(said(&err))),
