@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use keyroster_keys::{AccountName, Fingerprint};
 
+use crate::doctor::checks::paths::quoted;
+
 /// How bad it is.
 #[must_use]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -144,6 +146,18 @@ impl Fault {
         }
     }
 
+    /// The command that mends it, where there is one that takes no judgement.
+    #[must_use]
+    pub fn command(&self) -> Option<String> {
+        let (program, path) = match self {
+            Self::Owner { path, .. } | Self::OwnAccounts { path } => ("chown root:root", path),
+            Self::Writable { path, .. } => ("chmod go-w", path),
+            Self::Hidden { path, .. } => ("chmod a+rX", path),
+            _ => return None,
+        };
+        Some(format!("{program} {}", quoted(path)))
+    }
+
     /// What mends it.
     #[must_use]
     pub fn hint(&self) -> String {
@@ -151,11 +165,10 @@ impl Fault {
             Self::Missing(_) | Self::NoKey(_) | Self::Spent(_) => {
                 "`keyroster-agent break-glass add ACCOUNT --file KEY.pub`".to_owned()
             }
-            Self::Owner { path, .. } | Self::OwnAccounts { path } => {
-                format!("chown root:root \"{}\"", path.display())
-            }
-            Self::Writable { path, .. } => format!("chmod go-w \"{}\"", path.display()),
-            Self::Hidden { path, .. } => format!("chmod a+rX \"{}\"", path.display()),
+            Self::Owner { .. }
+            | Self::OwnAccounts { .. }
+            | Self::Writable { .. }
+            | Self::Hidden { .. } => self.command().unwrap_or_default(),
             Self::NotHardware { .. } => {
                 "take a key of `ssh-keygen -t ed25519-sk`, or set break-glass-keys = \"any\""
                     .to_owned()

@@ -12,6 +12,7 @@ pub mod drills;
 pub mod key_files;
 pub mod limits;
 pub mod lookup;
+pub mod mend;
 pub mod paths;
 pub mod pending;
 pub mod places;
@@ -67,6 +68,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
+    use crate::doctor::finding::Mend;
 
     const PAGE: &str = include_str!("../../../../docs/doctor.md");
 
@@ -78,7 +80,62 @@ mod tests {
             why,
             mend,
         } = rule;
+        let mend = match mend {
+            Mend::Run(command) => format!("`{command}`"),
+            Mend::Judge(words) => format!("judge: {words}"),
+        };
         format!("| `{id}` | {severity} | {meaning} | {why} | {mend} |")
+    }
+
+    fn rules() -> impl Iterator<Item = &'static Rule> {
+        CATALOGUE
+            .iter()
+            .flat_map(|(_, rules)| rules.iter().copied())
+    }
+
+    /// Programs of Debian's essential and important packages, of systemd, of those that sshd needs, and ours.
+    const PROGRAMS: [&str; 14] = [
+        "apt-get",
+        "chmod",
+        "chown",
+        "getent",
+        "gpasswd",
+        "journalctl",
+        "keyroster-agent",
+        "sed",
+        "sshd",
+        "systemctl",
+        "systemd-sysusers",
+        "systemd-tmpfiles",
+        "timedatectl",
+        "usermod",
+    ];
+
+    #[test]
+    fn what_mends_is_a_command_that_a_shell_takes_or_is_marked_as_a_judgement() {
+        for rule in rules() {
+            let Mend::Run(command) = rule.mend else {
+                continue;
+            };
+            for part in command.split(" && ") {
+                let program = part.split(' ').next().unwrap();
+                assert!(PROGRAMS.contains(&program), "{}: {part}", rule.id);
+            }
+            let status = std::process::Command::new("/bin/sh")
+                .args(["-n", "-c", command])
+                .status();
+            assert!(status.unwrap().success(), "{}: {command}", rule.id);
+        }
+    }
+
+    /// What begins with a program and is marked as a judgement would be a command that nobody pastes.
+    #[test]
+    fn a_judgement_is_words_and_no_keyword_of_a_command() {
+        for rule in rules() {
+            if let Mend::Judge(words) = rule.mend {
+                assert!(!words.contains(" && "), "{}: {words}", rule.id);
+            }
+        }
     }
 
     #[test]
@@ -87,8 +144,7 @@ mod tests {
             .lines()
             .filter(|line| line.starts_with("| `") && line.matches(" | ").count() == 4)
             .collect();
-        let rules = CATALOGUE.iter().flat_map(|(_, rules)| rules.iter());
-        let rows: Vec<String> = rules.map(|rule| row(rule)).collect();
+        let rows: Vec<String> = rules().map(row).collect();
         let coded: BTreeSet<&str> = rows.iter().map(String::as_str).collect();
         let differing: Vec<_> = written.symmetric_difference(&coded).collect();
         assert!(differing.is_empty(), "{differing:#?}");

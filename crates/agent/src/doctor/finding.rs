@@ -29,7 +29,26 @@ pub struct Rule {
     /// Why it matters.
     pub why: &'static str,
     /// What mends it.
-    pub mend: &'static str,
+    pub mend: Mend,
+}
+
+/// What mends something anywhere. Words in capitals stand for what a finding names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mend {
+    /// A command line.
+    Run(&'static str),
+    /// What somebody has to decide or to find out first.
+    Judge(&'static str),
+}
+
+/// What mends something here; safe to print.
+#[must_use]
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Remedy {
+    /// A command line to paste: what is no constant in it is quoted.
+    Run(String),
+    /// What somebody has to decide or to find out first.
+    Judge(String),
 }
 
 /// One look at one thing.
@@ -42,7 +61,7 @@ pub struct Finding {
     /// What was seen, where; safe to print.
     pub what: String,
     /// What mends it here, where that is more than the rule says; safe to print.
-    mend: Option<String>,
+    mend: Option<Remedy>,
     /// What `--fix` would do about it.
     pub fix: Option<Fix>,
     /// Every account that it is about, where they are more than people would read; safe to print.
@@ -105,12 +124,21 @@ impl Finding {
         Self { accounts, ..self }
     }
 
-    /// With the command that mends it here.
+    /// With what mends it here.
     #[must_use]
-    pub fn mended_by(self, command: impl AsRef<str>) -> Self {
+    pub fn mended_by(self, remedy: Remedy) -> Self {
         Self {
-            mend: Some(plain(command.as_ref())),
+            mend: Some(remedy),
             ..self
+        }
+    }
+
+    /// With what mends it here, where that is more than the rule says.
+    #[must_use]
+    pub fn mended_by_some(self, remedy: Option<Remedy>) -> Self {
+        match remedy {
+            Some(remedy) => self.mended_by(remedy),
+            None => self,
         }
     }
 
@@ -135,10 +163,50 @@ impl Finding {
 
     /// What mends it; none when there is nothing to mend.
     #[must_use]
-    pub fn mend(&self) -> Option<&str> {
-        match self.outcome {
-            Outcome::Broken => Some(self.mend.as_deref().unwrap_or(self.rule.mend)),
-            Outcome::Holds | Outcome::Unseen => None,
+    pub fn mend(&self) -> Option<Remedy> {
+        let remedy = || self.mend.clone().unwrap_or_else(|| self.rule.mend.into());
+        (self.outcome == Outcome::Broken).then(remedy)
+    }
+}
+
+impl Remedy {
+    /// A command line. One that could not be printed as it is can't be pasted either, and is a thing to look at.
+    pub fn run(command: impl AsRef<str>) -> Self {
+        let printed = plain(command.as_ref());
+        match printed == command.as_ref() {
+            true => Self::Run(printed),
+            false => Self::Judge(printed),
+        }
+    }
+
+    /// Words about what to decide.
+    pub fn judge(words: impl AsRef<str>) -> Self {
+        Self::Judge(plain(words.as_ref()))
+    }
+
+    /// Its words.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        match self {
+            Self::Run(text) | Self::Judge(text) => text,
+        }
+    }
+
+    /// What it is called in `--json`, and before its words.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Run(_) => "mend",
+            Self::Judge(_) => "judge",
+        }
+    }
+}
+
+impl From<Mend> for Remedy {
+    fn from(mend: Mend) -> Self {
+        match mend {
+            Mend::Run(command) => Self::run(command),
+            Mend::Judge(words) => Self::judge(words),
         }
     }
 }
@@ -183,7 +251,7 @@ pub fn plain(text: &str) -> String {
 
 /// Makes the rules of a check, and the list of them: one that is not in the list would have no row in the documentation.
 macro_rules! rules {
-    ($($name:ident = $severity:ident $id:literal: $meaning:literal, $why:literal, $mend:literal;)+) => {
+    ($($name:ident = $severity:ident $id:literal: $meaning:literal, $why:literal, $kind:ident $mend:literal;)+) => {
         $(
             #[doc = $meaning]
             pub static $name: crate::doctor::finding::Rule = crate::doctor::finding::Rule {
@@ -191,7 +259,7 @@ macro_rules! rules {
                 severity: crate::doctor::finding::Severity::$severity,
                 meaning: $meaning,
                 why: $why,
-                mend: $mend,
+                mend: crate::doctor::finding::Mend::$kind($mend),
             };
         )+
 
@@ -225,13 +293,29 @@ mod tests {
             severity: Severity::Error,
             meaning: "",
             why: "",
-            mend: "do",
+            mend: Mend::Run("do"),
         };
         let severity = |finding: &Finding| finding.severity();
         assert_eq!(severity(&Finding::unseen(&RULE, "no")), Severity::Note);
         assert_eq!(severity(&Finding::broken(&RULE, "no")), Severity::Error);
         assert_eq!(severity(&Finding::holds(&RULE, "yes")), Severity::Ok);
         assert_eq!(Finding::unseen(&RULE, "no").mend(), None);
-        assert_eq!(Finding::broken(&RULE, "no").mend(), Some("do"));
+        let mend = Finding::broken(&RULE, "no").mend();
+        assert_eq!(mend, Some(Remedy::Run("do".to_owned())));
+    }
+
+    #[test]
+    fn a_command_that_can_not_be_printed_as_it_is_is_nothing_to_paste() {
+        assert!(matches!(Remedy::run("chmod go-w /a"), Remedy::Run(_)));
+        for command in [
+            "chmod go-w '/a\u{1b}[2J'",
+            "chmod go-w '/ä'",
+            &"x".repeat(700),
+        ] {
+            assert!(
+                matches!(Remedy::run(command), Remedy::Judge(_)),
+                "{command}"
+            );
+        }
     }
 }

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
-use crate::doctor::finding::{Finding, Outcome, Severity};
+use crate::doctor::finding::{Finding, Outcome, Remedy, Severity};
 
 /// The findings of one run, by group, in the order in which they were looked for.
 #[derive(Debug, Default)]
@@ -31,6 +31,7 @@ struct Item<'a> {
     what: &'a str,
     why: &'static str,
     mend: Option<&'a str>,
+    mend_kind: Option<&'static str>,
     fixable: bool,
     accounts: &'a [String],
 }
@@ -105,6 +106,7 @@ impl Report {
     #[must_use]
     pub fn to_json(&self) -> serde_json::Value {
         let item = |(group, finding): &'_ (&'static str, Finding)| {
+            let mend = finding.mend();
             serde_json::to_value(Item {
                 id: finding.rule.id,
                 group,
@@ -112,7 +114,8 @@ impl Report {
                 seen: finding.outcome != Outcome::Unseen,
                 what: &finding.what,
                 why: finding.rule.why,
-                mend: finding.mend(),
+                mend: mend.as_ref().map(Remedy::text),
+                mend_kind: mend.as_ref().map(Remedy::kind),
                 fixable: finding.fix.is_some(),
                 accounts: &finding.accounts,
             })
@@ -142,7 +145,8 @@ fn push(text: &mut String, group: &str, finding: &Finding) {
         let _ = writeln!(text, "        why:  {}", finding.rule.why);
     }
     if let Some(mend) = finding.mend() {
-        let _ = writeln!(text, "        mend: {mend}");
+        let label = format!("{}:", mend.kind());
+        let _ = writeln!(text, "        {label:<5} {}", mend.text());
     }
 }
 
@@ -156,7 +160,7 @@ pub const UNSEEN: u8 = 3;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::doctor::finding::Rule;
+    use crate::doctor::finding::{Mend, Rule};
 
     static BAD: Rule = rule("bad", Severity::Error);
     static DOUBTFUL: Rule = rule("doubtful", Severity::Warning);
@@ -168,7 +172,7 @@ mod tests {
             severity,
             meaning: "m",
             why: "because",
-            mend: "do it",
+            mend: Mend::Run("do it"),
         }
     }
 
@@ -198,7 +202,7 @@ mod tests {
     fn people_see_the_worst_first_and_what_holds_only_when_they_ask() {
         let findings = vec![
             Finding::holds(&ODD, "fine"),
-            Finding::broken(&DOUBTFUL, "late").mended_by("hurry"),
+            Finding::broken(&DOUBTFUL, "late").mended_by(Remedy::judge("hurry?")),
             Finding::broken(&BAD, "broken"),
         ];
         let text = report(findings).to_text(Shown::Problems);
@@ -209,7 +213,7 @@ mod tests {
             "{text}"
         );
         assert!(
-            text.contains("mend: hurry") && !text.contains("fine"),
+            text.contains("\n        judge: hurry?\n") && !text.contains("fine"),
             "{text}"
         );
         let all = report(vec![Finding::holds(&ODD, "fine")]).to_text(Shown::All);
@@ -226,6 +230,7 @@ mod tests {
             (&first["id"], &first["mend"]),
             (&"bad".into(), &"do it".into())
         );
+        assert_eq!(first["mend_kind"], "mend");
         assert_eq!(json["findings"][1]["seen"], false);
         assert_eq!(json["findings"][1]["mend"], serde_json::Value::Null);
     }

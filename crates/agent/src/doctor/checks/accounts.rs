@@ -3,33 +3,34 @@
 use std::collections::BTreeMap;
 
 use crate::admission::{by_lists, sends_away};
+use crate::doctor::checks::paths::quoted_text;
 use crate::doctor::facts::Seen;
 use crate::doctor::facts::accounts::{AccountFacts, Entry};
 use crate::doctor::facts::sshd::{Asked, SshdFacts};
-use crate::doctor::finding::{Finding, Rule, rules};
+use crate::doctor::finding::{Finding, Remedy, Rule, rules};
 
 rules! {
     MISSING = Warning "account-missing": "a granted account does not exist on this host",
         "sshd lets nobody in to an account that the name services don't know, and never asks for its keys",
-        "useradd it, or take the grant away";
+        Judge "make the account, or take the grant away";
     UID_ZERO = Error "account-uid-0": "a granted account other than root has uid 0",
         "it is root by another name: keyroster answers for it from root's grants alone",
-        "give it a uid of its own, or grant root where root is meant";
+        Judge "give it a uid of its own, or grant root where root is meant";
     LOCKED = Warning "account-locked": "a granted account is locked",
         "sshd refuses it before it asks for keys, unless PAM decides",
-        "usermod -p '*' ACCOUNT: no password, and not locked";
+        Run "usermod -p '*' ACCOUNT";
     NO_SHELL = Note "account-no-shell": "a granted account's shell sends everybody away",
         "the login succeeds and ends at once; with a forced command or forwarding that may be meant",
-        "usermod -s /bin/bash ACCOUNT, if people are to work in it";
+        Judge "usermod -s /bin/bash ACCOUNT, if people are to work in it";
     DENIED = Warning "account-denied": "sshd's own lists keep a granted account out",
         "DenyUsers, AllowUsers and their like for groups are looked at before any key",
-        "take it from DenyUsers or put it into AllowUsers, or take the grant away";
+        Judge "take it from DenyUsers or put it into AllowUsers, or take the grant away";
     ROOT_EQUAL = Warning "account-root-equal": "a granted account is in a group that amounts to root",
         "whoever may log in to it may become root: grant it as carefully as root",
-        "gpasswd --delete ACCOUNT GROUP, or see to it that the grant is meant so";
+        Judge "gpasswd --delete ACCOUNT GROUP, or see to it that the grant is meant so";
     MANY = Note "accounts-many": "there are more granted accounts than are looked up",
         "what is said here is about the first ones",
-        "nothing";
+        Judge "nothing";
 }
 
 /// The verdicts.
@@ -52,6 +53,8 @@ pub fn check(accounts: &Seen<AccountFacts>, sshd: Option<&SshdFacts>) -> Vec<Fin
     let missing = facts.granted.iter().filter(|(_, entry)| entry.is_none());
     let missing: Vec<&str> = missing.map(|(name, _)| name.as_str()).collect();
     let without_pam = sshd.is_some_and(pam_is_off);
+    let locked = of(&|_, entry| without_pam && entry.locked == Some(true));
+    let unlock = |name: &&str| Remedy::run(format!("usermod -p '*' -- {}", quoted_text(name)));
     let mut findings = vec![
         said(&MISSING, &missing, "does not exist"),
         said(
@@ -59,11 +62,7 @@ pub fn check(accounts: &Seen<AccountFacts>, sshd: Option<&SshdFacts>) -> Vec<Fin
             &of(&|name, entry| entry.uid == 0 && name != "root"),
             "has uid 0",
         ),
-        said(
-            &LOCKED,
-            &of(&|_, entry| without_pam && entry.locked == Some(true)),
-            "is locked",
-        ),
+        said(&LOCKED, &locked, "is locked").mended_by_some(locked.first().map(unlock)),
         said(
             &NO_SHELL,
             &of(&|_, entry| sends_away(&entry.shell)),

@@ -8,10 +8,10 @@ use crate::doctor::finding::{Finding, Rule, rules};
 rules! {
     DENIALS = Warning "apparmor-denials": "AppArmor kept keyroster or sshd from something lately",
         "a profile of sshd's covers the key command too, and may not know the host agent's socket",
-        "load the profiles of packaging/apparmor (docs/mandatory-access.md), then look at what is left with journalctl -k -g apparmor";
+        Judge "load the profiles of packaging/apparmor (docs/mandatory-access.md), then look at what is left with journalctl -k -g apparmor";
     SSHD_PROFILE = Note "apparmor-sshd": "a profile confines sshd",
         "what sshd starts is confined with it: the profile has to let the lookup run and reach the host agent",
-        "compare the profile with docs/mandatory-access.md";
+        Judge "compare the profile with docs/mandatory-access.md";
 }
 
 /// The verdicts; none where AppArmor is off.

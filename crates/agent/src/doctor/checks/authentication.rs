@@ -1,27 +1,28 @@
 //! Settings of sshd that keep keyroster's answer from counting, or that it needs.
 
+use crate::doctor::checks::mend;
 use crate::doctor::facts::sshd::{Asked, SshdFacts, names};
 use crate::doctor::finding::{Finding, Rule, rules};
 
 rules! {
     PUBKEY_OFF = Error "pubkey-off": "PubkeyAuthentication is off for an account",
         "sshd asks for no key and so never asks keyroster",
-        "PubkeyAuthentication yes";
+        Run "sed -i.bak '1i PubkeyAuthentication yes' /etc/ssh/sshd_config && sshd -t && systemctl reload ssh";
     METHODS = Error "authentication-methods": "AuthenticationMethods leaves out publickey",
         "a key lets nobody in, whatever keyroster answers",
-        "AuthenticationMethods any, or a list in which each alternative has publickey";
+        Judge "AuthenticationMethods any, or a list in which each alternative has publickey";
     STRICT_MODES = Warning "strict-modes": "StrictModes is off",
         "sshd then reads files of keys that others can write",
-        "StrictModes yes";
+        Run "sed -i.bak '1i StrictModes yes' /etc/ssh/sshd_config && sshd -t && systemctl reload ssh";
     PASSWORDS = Warning "passwords": "passwords let people in",
         "no revocation of a key ends a password, and passwords can be guessed",
-        "PasswordAuthentication no and KbdInteractiveAuthentication no, once every account that needs it has a key";
+        Judge "PasswordAuthentication no and KbdInteractiveAuthentication no, once every account that needs it has a key";
     EXPOSE = Note "expose-auth-info": "ExposeAuthInfo is on",
         "each session finds in a file with which key it was opened; others in the same account can read that file",
-        "ExposeAuthInfo no, unless something reads it; keyroster does not";
+        Judge "ExposeAuthInfo no, unless something reads it; keyroster does not";
     PAM_OFF = Note "use-pam-off": "UsePAM is off",
         "expired accounts, limits and sessions' ends are PAM's: docs/sessions.md needs it",
-        "UsePAM yes";
+        Run "sed -i.bak '1i UsePAM yes' /etc/ssh/sshd_config && sshd -t && systemctl reload ssh";
 }
 
 /// The verdicts.
@@ -79,7 +80,10 @@ fn of(
             names(&wrong)
         )
     });
-    Finding::judge(rule, words, &format!("{keyword} is as it should be"))
+    let value = MENDED_BY.iter().find(|(id, _)| *id == rule.id);
+    let remedy = wrong.first().zip(value);
+    let remedy = remedy.map(|(first, (_, value))| mend::set(facts, &first.login, keyword, value));
+    Finding::judge(rule, words, &format!("{keyword} is as it should be")).mended_by_some(remedy)
 }
 
 /// Whether an alternative does without a key.
@@ -96,6 +100,12 @@ fn has_key(list: &str) -> bool {
     list.split(',').any(|method| method == "publickey")
 }
 
+/// What a keyword is set to where that takes no judgement.
+const MENDED_BY: [(&str, &str); 3] = [
+    ("pubkey-off", "yes"),
+    ("strict-modes", "yes"),
+    ("use-pam-off", "yes"),
+];
 const PASSWORD_KEYWORDS: [&str; 2] = ["PasswordAuthentication", "KbdInteractiveAuthentication"];
 
 #[cfg(test)]

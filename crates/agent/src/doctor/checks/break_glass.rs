@@ -8,22 +8,22 @@ use crate::doctor::finding::{Finding, Rule, rules};
 rules! {
     NO_WAY_IN = Error "no-way-in": "nobody gets in when keyroster does not work",
         "a fault of the host agent, of the disk or of the key server would lock everybody out of this host",
-        "keyroster-agent break-glass add ACCOUNT --file KEY.pub, then keyroster-agent break-glass drill";
+        Run "keyroster-agent break-glass add ACCOUNT --file KEY.pub";
     HOME_ONLY = Warning "no-break-glass": "only files of keys elsewhere let anybody in when keyroster does not work",
         "they go when AuthorizedKeysFile does, and the accounts themselves can change them",
-        "keyroster-agent break-glass add ACCOUNT --file KEY.pub, before AuthorizedKeysFile is set to the break-glass path";
+        Run "keyroster-agent break-glass add ACCOUNT --file KEY.pub";
     BROKEN = Error "break-glass-broken": "a break-glass file lets nobody in",
         "it looks like a way in, and is none on the day on which it is needed",
-        "see what is wrong with it; keyroster-agent break-glass drill proves it";
+        Judge "see what is wrong with it; keyroster-agent break-glass drill proves it";
     WEAK = Warning "break-glass-weak": "something is wrong with a break-glass file that lets somebody in",
         "it is the way in that asks nobody: it should be root's, and its keys in hardware",
-        "see what is wrong with it";
+        Judge "see what is wrong with it";
     UNREAD = Error "break-glass-unread": "sshd does not read the break-glass file of an account",
         "it looks like a way in, and is none on the day on which it is needed",
-        "put /etc/keyroster/break-glass/%u into AuthorizedKeysFile";
+        Judge "put /etc/keyroster/break-glass/%u into AuthorizedKeysFile";
     BARRED = Error "break-glass-barred": "sshd keeps everybody out of an account that has a break-glass file",
         "it looks like a way in, and is none on the day on which it is needed",
-        "change what is named, or add the key to another account; keyroster-agent break-glass drill proves it";
+        Judge "change what is named, or add the key to another account; keyroster-agent break-glass drill proves it";
 }
 
 /// The verdicts.
@@ -80,10 +80,9 @@ fn of(file: &File) -> Vec<Finding> {
 
 fn faulty(rule: &'static Rule, file: &File) -> Finding {
     let faults: Vec<&str> = file.faults.iter().map(|(what, _)| what.as_str()).collect();
-    let hint = file.faults.first();
-    let hint = hint.map_or(rule.mend, |(_, hint)| hint.as_str());
+    let remedy = file.faults.first().map(|(_, remedy)| remedy.clone());
     let words = format!("\"{}\": {}", file.account, faults.join("; "));
-    Finding::broken(rule, words).mended_by(hint)
+    Finding::broken(rule, words).mended_by_some(remedy)
 }
 
 fn reached(file: &File) -> Finding {
@@ -112,6 +111,7 @@ mod tests {
     use crate::admission::Bar;
     use crate::doctor::checks::testing::{broken, unseen, what_of};
     use crate::doctor::facts::Unseen;
+    use crate::doctor::finding::Remedy;
 
     fn findings(files: &[(Verdict, Reach)], elsewhere: &[&str]) -> Vec<Finding> {
         let files = files.iter().map(|(verdict, reach)| File {
@@ -119,7 +119,7 @@ mod tests {
             verdict: *verdict,
             faults: match verdict {
                 Verdict::Works => Vec::new(),
-                _ => vec![("it is odd".to_owned(), "mend it".to_owned())],
+                _ => vec![("it is odd".to_owned(), Remedy::judge("mend it"))],
             },
             reach: reach.clone(),
         });

@@ -6,10 +6,10 @@ use crate::doctor::finding::{Finding, rules};
 rules! {
     ENDED = Error "certificate-ended": "a certificate has ended",
         "the key server and this host no longer speak: after `grace` nobody gets in by keyroster",
-        "enrol this host anew for its own; keyroster-server makes its own anew at its start";
+        Judge "enrol this host anew for its own; keyroster-server makes its own anew at its start";
     ENDING = Warning "certificate-ending": "a quarter of a certificate's life is left, and it should have been renewed by now; or half a year of the CA's",
         "when it ends, the key server and this host no longer speak",
-        "journalctl -u keyroster-agent says why it was not renewed; for the CA see the admin's guide on its rotation";
+        Run "journalctl -u keyroster-agent -n 50";
 }
 
 /// A certificate on which this host depends.

@@ -9,49 +9,49 @@ use crate::doctor::finding::{Finding, Rule, rules};
 
 rules! {
     CONFIG_MODE = Warning "cis-config-mode": "a file of sshd's configuration can be read or written by others than root",
-        "it tells where keys and lists are, and who may log in", "chown root:root and chmod 0600 for what is named";
+        "it tells where keys and lists are, and who may log in", Run "chown root:root FILE && chmod 0600 FILE";
     HOST_KEY_MODE = Warning "cis-host-key-mode": "a private host key can be read by others than root",
-        "who has it can be this host", "chown root:root and chmod 0600 for what is named";
+        "who has it can be this host", Run "chown root:root FILE && chmod 0600 FILE";
     ACCESS = Warning "cis-access-lists": "no list says which users or groups may log in",
-        "every account with a shell is a way in", "AllowUsers or AllowGroups, with every account that is granted";
+        "every account with a shell is a way in", Judge "AllowUsers or AllowGroups, with every account that is granted and those of break-glass";
     LOG_LEVEL = Warning "cis-log-level": "LogLevel is below INFO, or a debug level",
-        "logins go unrecorded, or what people do is", "LogLevel VERBOSE";
+        "logins go unrecorded, or what people do is", Run "sed -i.bak '1i LogLevel VERBOSE' /etc/ssh/sshd_config && sshd -t && systemctl reload ssh";
     TRIES = Warning "cis-max-auth-tries": "MaxAuthTries is more than 4",
-        "more guesses fit into a connection", "MaxAuthTries 4; people with many keys then need IdentitiesOnly";
+        "more guesses fit into a connection", Run "sed -i.bak '1i MaxAuthTries 4' /etc/ssh/sshd_config && sshd -t && systemctl reload ssh";
     ROOT_LOGIN = Warning "cis-root-login": "root may log in",
-        "who it was is not in the account's name; keyroster's log and the key's comment tell it", "PermitRootLogin no, once another break-glass account exists";
+        "who it was is not in the account's name; keyroster's log and the key's comment tell it", Judge "PermitRootLogin no, once another break-glass account exists";
     EMPTY_PASSWORDS = Warning "cis-empty-passwords": "accounts without a password may log in",
-        "whoever knows the name is in", "PermitEmptyPasswords no";
+        "whoever knows the name is in", Run "sed -i.bak '1i PermitEmptyPasswords no' /etc/ssh/sshd_config && sshd -t && systemctl reload ssh";
     HOST_BASED = Warning "cis-host-based": "other hosts vouch for their users",
-        "one host that is taken takes the others", "HostbasedAuthentication no";
+        "one host that is taken takes the others", Run "sed -i.bak '1i HostbasedAuthentication no' /etc/ssh/sshd_config && sshd -t && systemctl reload ssh";
     RHOSTS = Warning "cis-rhosts": "files of the accounts' own say which hosts are trusted",
-        "an account could let others in", "IgnoreRhosts yes";
+        "an account could let others in", Run "sed -i.bak '1i IgnoreRhosts yes' /etc/ssh/sshd_config && sshd -t && systemctl reload ssh";
     X11 = Note "cis-x11": "X11 forwarding is on",
-        "the host can reach into the client's screen", "X11Forwarding no";
+        "the host can reach into the client's screen", Run "sed -i.bak '1i X11Forwarding no' /etc/ssh/sshd_config && sshd -t && systemctl reload ssh";
     ENVIRONMENT = Warning "cis-environment": "accounts set variables of their login's environment",
-        "a variable can make programs load code", "PermitUserEnvironment no";
+        "a variable can make programs load code", Run "sed -i.bak '1i PermitUserEnvironment no' /etc/ssh/sshd_config && sshd -t && systemctl reload ssh";
     PAM = Warning "cis-pam": "UsePAM is off",
-        "rules of accounts and sessions are passed by", "UsePAM yes";
+        "rules of accounts and sessions are passed by", Run "sed -i.bak '1i UsePAM yes' /etc/ssh/sshd_config && sshd -t && systemctl reload ssh";
     CIPHERS = Warning "cis-ciphers": "a weak cipher is offered",
-        "what was recorded may be read one day", "Ciphers without the ones that are named";
+        "what was recorded may be read one day", Judge "Ciphers without the ones that are named";
     MACS = Warning "cis-macs": "a weak MAC is offered",
-        "what travels may be changed", "MACs without the ones that are named";
+        "what travels may be changed", Judge "MACs without the ones that are named";
     KEX = Warning "cis-kex": "a weak key exchange is offered",
-        "what was recorded may be read one day", "KexAlgorithms without the ones that are named";
+        "what was recorded may be read one day", Judge "KexAlgorithms without the ones that are named";
     ALIVE = Note "cis-alive": "connections that are silent are kept for ever",
-        "a session whose person has gone stays open", "ClientAliveInterval 15 and ClientAliveCountMax 3";
+        "a session whose person has gone stays open", Run "sed -i.bak -e '1i ClientAliveInterval 15' -e '1i ClientAliveCountMax 3' /etc/ssh/sshd_config && sshd -t && systemctl reload ssh";
     GRACE = Warning "cis-login-grace-time": "LoginGraceTime is 0 or more than 60 s",
-        "unfinished logins hold places of others", "LoginGraceTime 60";
+        "unfinished logins hold places of others", Run "sed -i.bak '1i LoginGraceTime 60' /etc/ssh/sshd_config && sshd -t && systemctl reload ssh";
     SESSIONS = Warning "cis-max-sessions": "MaxSessions is more than 10",
-        "one connection can use the host up", "MaxSessions 10";
+        "one connection can use the host up", Run "sed -i.bak '1i MaxSessions 10' /etc/ssh/sshd_config && sshd -t && systemctl reload ssh";
     STARTUPS = Warning "cis-max-startups": "MaxStartups is more than 10:30:60",
-        "strangers can use the host up before anybody has proved anything", "MaxStartups 10:30:60";
+        "strangers can use the host up before anybody has proved anything", Run "sed -i.bak '1i MaxStartups 10:30:60' /etc/ssh/sshd_config && sshd -t && systemctl reload ssh";
     BANNER = Note "cis-banner": "no banner is shown before the login",
-        "some places ask for a legal notice", "Banner /etc/issue.net";
+        "some places ask for a legal notice", Run "sed -i.bak '1i Banner /etc/issue.net' /etc/ssh/sshd_config && sshd -t && systemctl reload ssh";
     FORWARDING = Note "cis-forwarding": "forwarding is not switched off altogether",
-        "a login can be a tunnel; keyroster's lines allow forwarding by grant only, passwords and files of keys don't", "DisableForwarding yes, where nobody needs it";
+        "a login can be a tunnel; keyroster's lines allow forwarding by grant only, passwords and files of keys don't", Judge "DisableForwarding yes, where nobody needs it";
     GSSAPI = Note "cis-gssapi": "GSSAPI is on",
-        "another way in, and code that strangers reach", "GSSAPIAuthentication no, where there is no Kerberos";
+        "another way in, and code that strangers reach", Judge "GSSAPIAuthentication no, where there is no Kerberos";
 }
 
 /// Files whose modes are looked at.

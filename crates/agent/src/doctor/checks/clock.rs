@@ -7,10 +7,10 @@ use crate::spans::span;
 rules! {
     SKEW = Warning "clock-skew": "this host's clock and the key server's differ by more than a minute",
         "ends of grants come too late or too early while the key server is away, and certificates may seem ended",
-        "timedatectl set-ntp true, on the host and on the key server";
+        Run "timedatectl set-ntp true";
     UNSYNCHRONISED = Warning "clock-unsynchronised": "nothing keeps this host's clock in step",
         "it drifts, and a machine that wakes up with an old time answers nobody until it has asked",
-        "timedatectl set-ntp true";
+        Run "timedatectl set-ntp true";
 }
 
 /// The verdicts: `ahead_s` is the key server's time less ours when they last spoke.

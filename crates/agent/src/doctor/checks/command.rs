@@ -1,30 +1,33 @@
 //! Whether sshd asks keyroster, for every account that matters.
 
+use keyroster_sshd::tree::Place;
+
+use crate::doctor::checks::mend;
 use crate::doctor::facts::sshd::{Asked, SshdFacts, Why, names};
 use crate::doctor::finding::{Finding, rules};
 
 rules! {
     NOT_ENABLED = Warning "not-enabled": "sshd asks keyroster for nobody",
         "no grant lets anybody in, and no revocation keeps anybody out",
-        "keyroster-agent enable --dry-run, then without --dry-run";
+        Run "keyroster-agent enable --dry-run && keyroster-agent enable";
     COMMAND_PILOT = Note "command-pilot": "sshd asks keyroster for some accounts, and has no key command for others",
         "grants on the others let nobody in; on the way to a full roll-out that is meant",
-        "keyroster-agent enable, without --match-group";
+        Judge "keyroster-agent enable, without --match-group, once the pilot is over";
     COMMAND_UNSET = Error "command-unset": "a line takes the key command away from an account",
         "a `Match` block beats everything outside of it: for these accounts keyroster decides nothing",
-        "remove the line that is named, then `sshd -t` and reload";
+        Run "sed -i.bak 'NUMBER{/AuthorizedKeysCommand[[:space:]=]/Id}' FILE && sshd -t && systemctl reload ssh";
     COMMAND_FOREIGN = Error "command-foreign": "another provider's key command is in effect",
         "sshd has one key command, and the first that it reads wins: keyroster is not asked",
-        "make it a source `command:PATH` of /etc/keyroster/lookup.conf and remove the line that is named";
+        Judge "make it a source `command:PATH` of /etc/keyroster/lookup.conf and remove the line that is named";
     COMMAND_CHAINED = Note "command-chained": "keyroster is asked by way of another provider's key command",
         "its deadlines and its order come first",
-        "nothing, if that is meant";
+        Judge "nothing, if that is meant";
     COMMAND_ARGUMENTS = Error "command-arguments": "the key command lacks an argument that the lookup needs",
         "the lookup can't tell who asks for what, and lets nobody in",
-        "keyroster-agent enable, which writes the line that belongs to this sshd";
+        Run "keyroster-agent enable";
     COMMAND_TOKEN = Error "command-token": "the key command has a token that this sshd does not know",
         "sshd ends EVERY login at an unknown token, and neither `sshd -t` nor a restart says so (%C and %D: OpenSSH 9.4)",
-        "keyroster-agent enable, which writes the line that belongs to this sshd";
+        Run "keyroster-agent enable";
 }
 
 /// What a key command is.
@@ -165,12 +168,13 @@ fn placed(
             names(asked)
         ),
     );
-    match facts.winner(KEYWORD, &first.login).map(|it| &it.place) {
-        Some(keyroster_sshd::tree::Place::CommandLine(_)) => {
-            finding.mended_by("systemctl cat ssh shows the drop-in of the unit that adds -o; systemctl edit ssh mends it")
-        }
-        _ => finding,
+    let on_command_line = facts
+        .winner(KEYWORD, &first.login)
+        .is_some_and(|it| matches!(it.place, Place::CommandLine(_)));
+    if rule.id == COMMAND_UNSET.id || on_command_line {
+        return finding.mended_by(mend::remove(facts, &first.login, KEYWORD));
     }
+    finding
 }
 
 fn of(asked: &Asked) -> Command<'_> {

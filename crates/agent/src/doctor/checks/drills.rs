@@ -4,16 +4,17 @@ use std::collections::BTreeMap;
 
 use crate::break_glass::past_drills::{PastDrill, Proof};
 use crate::break_glass::recording::{Recording, recording};
+use crate::doctor::checks::paths::quoted_text;
 use crate::doctor::facts::Seen;
-use crate::doctor::finding::{Finding, rules};
+use crate::doctor::finding::{Finding, Remedy, rules};
 
 rules! {
     UNSEEN = Warning "break-glass-unseen": "there are break-glass keys, and sshd's PAM stack does not tell of logins",
         "a use of one leaves no trace but in sshd's own log, and the key server never hears of it",
-        "the line of docs/sessions.md in /etc/pam.d/sshd, before any line that reads a file of the account's";
+        Judge "put the line of docs/sessions.md into /etc/pam.d/sshd, before any line that reads a file of the account's";
     UNTRIED = Note "break-glass-untried": "no login has proved the break-glass way in of an account for 90 days",
         "what is not tried does not work on the day on which it is needed",
-        "keyroster-agent break-glass drill ACCOUNT --key FILE";
+        Run "keyroster-agent break-glass drill ACCOUNT --key FILE";
 }
 
 /// The verdicts for the accounts that have a file; none where there are none. `now_s` is in seconds since the Unix epoch.
@@ -51,6 +52,12 @@ fn seen(recording: Recording) -> Finding {
 }
 
 fn tried(account: &str, drill: Option<&PastDrill>, now_s: i64) -> Finding {
+    let account_word = quoted_text(account);
+    let again = format!("keyroster-agent break-glass drill {account_word} --key FILE");
+    judged(account, drill, now_s).mended_by(Remedy::run(again))
+}
+
+fn judged(account: &str, drill: Option<&PastDrill>, now_s: i64) -> Finding {
     let Some(drill) = drill else {
         return Finding::broken(&UNTRIED, format!("\"{account}\": never"));
     };

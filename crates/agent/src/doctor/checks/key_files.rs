@@ -9,10 +9,10 @@ use crate::doctor::finding::{Finding, rules};
 rules! {
     HOME_KEYS = Warning "home-keys": "keys in files other than break-glass files let people in",
         "no revocation reaches those keys, and whoever is in an account can add more to its home directory",
-        "move what is still needed to keyroster, then keyroster-agent enable; or set AuthorizedKeysFile to the break-glass path";
+        Judge "move what is still needed to keyroster, then keyroster-agent enable --only-keyroster";
     KEYS_ANYWHERE = Error "keys-anywhere": "AuthorizedKeysFile names a file that is the same for all accounts",
         "one key in it opens every account of the host, root's too",
-        "put %u into the path";
+        Judge "put %u into the path, and each key into the file of its account";
 }
 
 /// The verdicts.

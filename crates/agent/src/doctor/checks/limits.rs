@@ -8,16 +8,16 @@ use crate::doctor::finding::{Finding, rules};
 rules! {
     GRACE_TIME = Warning "login-grace-time": "LoginGraceTime is 0, shorter than 10 s or longer than 120 s",
         "it is sshd's only limit on a key command that hangs: without one hung logins fill MaxStartups for ever",
-        "LoginGraceTime 60";
+        Run "sed -i.bak '1i LoginGraceTime 60' /etc/ssh/sshd_config && sshd -t && systemctl reload ssh";
     STARTUPS = Warning "max-startups": "MaxStartups allows fewer than 10 logins at a time",
         "a few connections that hang then keep everybody out, break-glass too",
-        "MaxStartups 10:30:100";
+        Run "sed -i.bak '1i MaxStartups 10:30:100' /etc/ssh/sshd_config && sshd -t && systemctl reload ssh";
     TRIES = Warning "max-auth-tries": "MaxAuthTries is less than 3",
         "a client offers its keys one after the other: the right one may never have its turn",
-        "MaxAuthTries 6";
+        Run "sed -i.bak '1i MaxAuthTries 6' /etc/ssh/sshd_config && sshd -t && systemctl reload ssh";
     PENALTIES = Note "per-source-penalties": "PerSourcePenalties is on and exempts nobody",
         "each refused login counts, so an outage can lock out a jump host or an office for minutes (OpenSSH 9.8 and later)",
-        "PerSourcePenaltyExemptList with the networks of your jump hosts";
+        Judge "PerSourcePenaltyExemptList with the networks of your jump hosts";
 }
 
 /// The verdicts.

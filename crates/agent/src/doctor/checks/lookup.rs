@@ -7,7 +7,7 @@ use crate::doctor::finding::{Finding, rules};
 rules! {
     FAILS = Error "lookup-fails": "the key command, run as its user, can't decide",
         "sshd then takes none of its lines: nobody gets in by keyroster",
-        "journalctl -t keyroster-lookup -n 5 says why";
+        Run "journalctl -t keyroster-lookup -n 5";
 }
 
 /// The verdict.

@@ -4,25 +4,25 @@ use std::path::Path;
 
 use crate::doctor::facts::Seen;
 use crate::doctor::facts::files::{Component, Kind, PathFact, There};
-use crate::doctor::finding::{Finding, Rule, rules};
+use crate::doctor::finding::{Finding, Remedy, Rule, rules};
 use crate::doctor::fix::Fix;
 
 rules! {
     LOOKUP_MISSING = Error "lookup-missing": "the program of the key command is not there",
         "sshd finds that out at each login only, and then takes no key from keyroster",
-        "reinstall the package keyroster-host";
+        Run "apt-get install --reinstall keyroster-host";
     LOOKUP_OWNER = Error "lookup-owner": "the program of the key command, or a directory above it, can be changed by others than root",
         "sshd then refuses to run it, at each login and without a word in `sshd -t`",
-        "chown root and chmod go-w for what is named";
+        Run "chown root:root FILE && chmod go-w FILE";
     CONFIG_OWNER = Error "settings-owner": "a settings file of keyroster's can be changed by others than root",
         "lookup.conf and agent.toml are then refused: who writes them decides who may log in",
-        "chown root:root and chmod 0644 for what is named";
+        Run "chown root:root FILE && chmod go-w FILE";
     BREAK_GLASS_DIRECTORY = Warning "break-glass-directory": "the break-glass directory is missing, or can be changed by others than root",
         "sshd refuses files below it, or somebody else decides about the way in that asks nobody",
-        "systemd-tmpfiles --create keyroster-host.conf, or keyroster-agent doctor --fix";
+        Run "systemd-tmpfiles --create keyroster-host.conf";
     SSHD_FILES = Error "sshd-files-owner": "a file of sshd's configuration can be changed by others than root",
         "whoever can write there decides who may log in",
-        "chown root:root and chmod go-w for what is named";
+        Run "chown root:root FILE && chmod go-w FILE";
 }
 
 /// What is looked at.
@@ -48,8 +48,9 @@ pub fn check(paths: &Paths) -> Vec<Finding> {
     findings.push(match &paths.break_glass {
         Ok(fact) if fact.there == There::Nothing => {
             let path = fact.path.display();
+            let make = format!("install -d -o root -g root -m 755 {}", quoted(&fact.path));
             Finding::broken(&BREAK_GLASS_DIRECTORY, format!("\"{path}\" is not there"))
-                .mended_by(format!("install -d -o root -g root -m 755 {path}"))
+                .mended_by(Remedy::run(make))
                 .fixed_by(Fix::Make {
                     path: fact.path.clone(),
                 })
@@ -134,21 +135,26 @@ fn fault(component: &Component) -> Option<String> {
     })
 }
 
-fn mend(component: &Component) -> String {
+fn mend(component: &Component) -> Remedy {
     let quoted = quoted(&component.path);
-    match component.uid {
+    Remedy::run(match component.uid {
         ROOT => format!("chmod go-w {quoted}"),
-        _ => format!("chown root:root {quoted}; chmod go-w {quoted}"),
-    }
+        _ => format!("chown root:root {quoted} && chmod go-w {quoted}"),
+    })
 }
 
 /// A path as a shell takes it for one word.
 #[must_use]
 pub fn quoted(path: &Path) -> String {
-    let text = path.to_string_lossy();
+    quoted_text(&path.to_string_lossy())
+}
+
+/// Text as a shell takes it for one word.
+#[must_use]
+pub fn quoted_text(text: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+@".contains(c);
-    if text.chars().all(plain) {
-        return text.into_owned();
+    if !text.is_empty() && text.chars().all(plain) {
+        return text.to_owned();
     }
     format!("'{}'", text.replace('\'', "'\\''"))
 }

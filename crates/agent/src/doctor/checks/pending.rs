@@ -7,10 +7,10 @@ use crate::spans::span;
 rules! {
     WAITS = Note "change-waits": "`enable` waits for the first login",
         "unless somebody logs in, the change is taken back by itself",
-        "log in, or keyroster-agent enable --confirm";
+        Run "keyroster-agent enable --confirm";
     OVERDUE = Warning "change-overdue": "`enable` waited for a first login, its time is over, and nothing took the change back",
         "sshd has a configuration that nobody confirmed",
-        "keyroster-agent enable --finish (takes it back), or keyroster-agent enable --confirm (keeps it)";
+        Run "keyroster-agent enable --finish";
 }
 
 /// What waits.

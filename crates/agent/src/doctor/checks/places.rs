@@ -9,16 +9,16 @@ use crate::doctor::finding::{Finding, rules};
 rules! {
     OTHER_PROVIDER = Note "other-provider": "another provider's key command stands in a file, and does not win",
         "it would take over as soon as ours is gone, or its file sorts first",
-        "make it a source `command:PATH` of /etc/keyroster/lookup.conf if its keys are still wanted";
+        Judge "make it a source `command:PATH` of /etc/keyroster/lookup.conf if its keys are still wanted";
     COMMAND_LINE = Warning "command-line-option": "sshd was started with an option that decides about keys",
         "`-o` beats every file outside of `Match` blocks, and no look into /etc/ssh finds it",
-        "systemctl cat ssh, and look into /etc/default/ssh";
+        Judge "look at systemctl cat ssh and at /etc/default/ssh, and take the option away";
     DISAGREES = Warning "tree-disagrees": "what sshd says is not what stands in the file",
         "the places that are named here may be wrong, or sshd has read other files than are there now",
-        "sshd -T -C user=NAME,host=HOST,addr=ADDRESS, and compare";
+        Judge "compare with sshd -T -C user=NAME,host=HOST,addr=ADDRESS, and reload sshd if its files are newer than what it does";
     UNREAD = Warning "configuration-unread": "a part of the configuration could not be read",
         "what it sets is not among the places that are named here",
-        "look at the file that is named";
+        Judge "look at the file that is named";
 }
 
 /// The verdicts.

@@ -3,16 +3,17 @@
 use keyroster_sshd::Version;
 use keyroster_sshd::tree::Setting;
 
+use crate::doctor::checks::mend;
 use crate::doctor::facts::sshd::{Asked, SshdFacts, names};
 use crate::doctor::finding::{Finding, rules};
 
 rules! {
     PRINCIPALS_DROPPED = Error "principals-dropped": "sshd dropped a principals command that stands behind the key command",
         "OpenSSH 8.7 to 9.3 does so silently, and then takes any certificate whose principals name the account",
-        "put AuthorizedPrincipalsCommand and its user above AuthorizedKeysCommand";
+        Judge "put AuthorizedPrincipalsCommand and its user above AuthorizedKeysCommand";
     PRINCIPALS_NONE = Warning "principals-none": "`AuthorizedPrincipalsCommand none` is written out",
         "that is not off: from 8.7 on sshd then refuses every certificate",
-        "remove the line that is named";
+        Run "sed -i.bak 'NUMBER{/AuthorizedPrincipalsCommand[[:space:]=]/Id}' FILE && sshd -t && systemctl reload ssh";
 }
 
 /// The verdicts.
@@ -50,7 +51,11 @@ pub fn check(facts: &SshdFacts) -> Vec<Finding> {
             dropped_words,
             "no principals command was dropped",
         ),
-        Finding::judge(&PRINCIPALS_NONE, off_words, "no principals command is none"),
+        match (off.first(), off_words) {
+            (Some(first), Some(words)) => Finding::broken(&PRINCIPALS_NONE, words)
+                .mended_by(mend::remove(facts, &first.login, KEYWORD)),
+            _ => Finding::holds(&PRINCIPALS_NONE, "no principals command is none"),
+        },
     ]
 }
 

@@ -10,13 +10,13 @@ use crate::doctor::finding::{Finding, rules};
 rules! {
     MISSING = Error "revoked-keys-missing": "the file of RevokedKeys is not there",
         "sshd then refuses EVERY key of everybody, break-glass keys too",
-        "set revoked-keys in /etc/keyroster/agent.toml to that path and restart keyroster-agent, or take RevokedKeys away";
+        Judge "set revoked-keys in /etc/keyroster/agent.toml to that path and restart keyroster-agent, or take RevokedKeys away";
     DAMAGED = Error "revoked-keys-damaged": "the file of RevokedKeys can't be read as a list",
         "sshd then refuses EVERY key of everybody, break-glass keys too",
-        "systemctl restart keyroster-agent, which writes it anew; or take RevokedKeys away";
+        Judge "restart keyroster-agent, which writes its own list anew; or take RevokedKeys away";
     ELSEWHERE = Warning "revoked-keys-elsewhere": "the host agent keeps a list that sshd does not read",
         "revoked keys in home directories and in certificates still let people in",
-        "RevokedKeys with the path of revoked-keys in /etc/keyroster/agent.toml";
+        Judge "RevokedKeys with the path of revoked-keys in /etc/keyroster/agent.toml";
 }
 
 /// The verdicts.

@@ -1,30 +1,32 @@
 //! The user as whom the key command runs.
 
 use crate::doctor::checks::command::Command;
+use crate::doctor::checks::mend;
+use crate::doctor::checks::paths::quoted_text;
 use crate::doctor::facts::Seen;
 use crate::doctor::facts::accounts::AccountFacts;
 use crate::doctor::facts::sshd::{Asked, SshdFacts, names};
-use crate::doctor::finding::{Finding, rules};
+use crate::doctor::finding::{Finding, Remedy, rules};
 
 rules! {
     USER_UNSET = Error "command-user-unset": "a key command has no AuthorizedKeysCommandUser",
         "sshd runs no key command without it; inside a `Match` block that shows at a login only",
-        "put AuthorizedKeysCommandUser beside AuthorizedKeysCommand, in the same block";
+        Run "sed -i.bak 'NUMBERa AuthorizedKeysCommandUser keyroster-lookup' FILE && sshd -t && systemctl reload ssh";
     USER_MISSING = Error "command-user-missing": "the user of the key command does not exist",
         "sshd does not run the key command, which neither `sshd -t` nor a reload tells",
-        "systemd-sysusers";
+        Run "systemd-sysusers";
     USER_SHARED = Error "command-user-shared": "the key command runs as root or as a user of many services",
         "what reads a stranger's offer should own nothing, and nobody else should be that user",
-        "AuthorizedKeysCommandUser keyroster-lookup";
+        Run "sed -i.bak '1i AuthorizedKeysCommandUser keyroster-lookup' /etc/ssh/sshd_config && sshd -t && systemctl reload ssh";
     USER_GROUPS = Warning "command-user-groups": "the user of the key command is in other groups",
         "sshd gives the key command all of them: what reads a stranger's offer can then do what they can",
-        "gpasswd --delete keyroster-lookup GROUP";
+        Run "gpasswd --delete keyroster-lookup GROUP";
 }
 
 /// The verdicts.
 #[must_use]
 pub fn check(facts: &SshdFacts, accounts: &Seen<AccountFacts>) -> Vec<Finding> {
-    let with = facts.those(|asked| Command::of(asked.effective.key_command()) != Command::None);
+    let with = facts.those(|asked| of(asked) != Command::None);
     if with.is_empty() {
         return Vec::new();
     }
@@ -34,28 +36,39 @@ pub fn check(facts: &SshdFacts, accounts: &Seen<AccountFacts>) -> Vec<Finding> {
         .copied()
         .collect();
     let words = unset.first().map(|first| {
-        let place = facts.place("AuthorizedKeysCommand", &first.login);
+        let place = facts.place(COMMAND, &first.login);
         format!(
             "the key command at {place} has no user, for {}",
             names(&unset)
         )
     });
-    let mut findings = vec![Finding::judge(
-        &USER_UNSET,
-        words,
-        "each key command has a user",
-    )];
+    let mut findings = vec![
+        Finding::judge(&USER_UNSET, words, "each key command has a user").mended_by_some(
+            unset.first().and_then(|first| {
+                let ours = matches!(of(first), Command::Ours(_));
+                let line = format!("{USER} keyroster-lookup");
+                ours.then(|| mend::behind(facts, &first.login, COMMAND, &line))
+            }),
+        ),
+    ];
     let mut users: Vec<&str> = with.iter().filter_map(|asked| user(asked)).collect();
     users.sort_unstable();
     users.dedup();
     match accounts {
-        Ok(accounts) => findings.extend(users.iter().flat_map(|user| of_user(user, accounts))),
+        Ok(accounts) => {
+            let of = |user: &&str| {
+                let first = with.iter().find(|asked| self::user(asked) == Some(*user));
+                let own = first.map(|it| mend::set(facts, &it.login, USER, "keyroster-lookup"));
+                of_user(user, accounts, own)
+            };
+            findings.extend(users.iter().flat_map(of));
+        }
         Err(unseen) => findings.push(Finding::unseen(&USER_MISSING, &unseen.0)),
     }
     findings
 }
 
-fn of_user(user: &str, accounts: &AccountFacts) -> Vec<Finding> {
+fn of_user(user: &str, accounts: &AccountFacts, own_user: Option<Remedy>) -> Vec<Finding> {
     let Some(runner) = accounts.runners.get(user) else {
         return vec![Finding::unseen(
             &USER_MISSING,
@@ -79,20 +92,27 @@ fn of_user(user: &str, accounts: &AccountFacts) -> Vec<Finding> {
     let groups =
         (!others.is_empty()).then(|| format!("\"{user}\" is also in {}", others.join(", ")));
     let alone = format!("\"{user}\" is a user of its own");
-    let mend = others
-        .first()
-        .map(|group| format!("gpasswd --delete {user} {group}"));
+    let mend = others.first().map(|group| {
+        let (user, group) = (quoted_text(user), quoted_text(group));
+        Remedy::run(format!("gpasswd --delete {user} {group}"))
+    });
     vec![
         Finding::holds(&USER_MISSING, format!("user \"{user}\" exists")),
-        Finding::judge(&USER_SHARED, shared, &alone),
-        Finding::judge(&USER_GROUPS, groups, &alone).mended_by(mend.unwrap_or_default()),
+        Finding::judge(&USER_SHARED, shared, &alone).mended_by_some(own_user),
+        Finding::judge(&USER_GROUPS, groups, &alone).mended_by_some(mend),
     ]
+}
+
+fn of(asked: &Asked) -> Command<'_> {
+    Command::of(asked.effective.key_command())
 }
 
 fn user(asked: &Asked) -> Option<&str> {
     asked.effective.key_command_user()
 }
 
+const COMMAND: &str = "AuthorizedKeysCommand";
+const USER: &str = "AuthorizedKeysCommandUser";
 /// Users that belong to nobody in particular.
 const SHARED: [&str; 4] = ["nobody", "daemon", "sshd", "www-data"];
 

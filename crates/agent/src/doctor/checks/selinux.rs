@@ -6,10 +6,10 @@ use crate::doctor::finding::{Finding, rules};
 rules! {
     DENIALS = Warning "selinux-denials": "SELinux kept keyroster or sshd from something lately",
         "the key command runs in sshd's domain, which may not reach the host agent's socket without a rule",
-        "load the module of packaging/selinux (docs/mandatory-access.md), then look at what is left with ausearch -m avc -c keyroster-looku";
+        Judge "load the module of packaging/selinux (docs/mandatory-access.md), then look at what is left with ausearch -m avc -c keyroster-looku";
     PERMISSIVE = Note "selinux-permissive": "SELinux is on and keeps nothing from happening",
         "what it would have stopped is let through, here and everywhere else on this host",
-        "load the module of packaging/selinux, then setenforce 1";
+        Judge "load the module of packaging/selinux, then setenforce 1";
 }
 
 /// The verdicts; none where SELinux is off.

@@ -1,19 +1,20 @@
 //! Whether the key server can be reached, and is the one that it should be.
 
+use crate::doctor::checks::paths::quoted_text;
 use crate::doctor::facts::Seen;
 use crate::doctor::facts::server::{ServerFacts, Unbelieved};
-use crate::doctor::finding::{Finding, rules};
+use crate::doctor::finding::{Finding, Remedy, rules};
 
 rules! {
     NAME = Warning "server-name": "the key server's name does not resolve",
         "no change reaches this host, and after `grace` nobody gets in by keyroster",
-        "getent hosts NAME; look at /etc/resolv.conf, or put the name into /etc/hosts";
+        Run "getent ahosts NAME";
     HANDSHAKE = Warning "server-tls": "no TLS connection to the key server comes about",
         "no change reaches this host, and after `grace` nobody gets in by keyroster",
-        "look at the firewall, at the clock, and whether another server answers at that address";
+        Judge "look at the firewall, at the clock, and whether another server answers at that address";
     STRANGER = Warning "server-ca": "the key server's CA is none that this host was told of",
         "no change reaches this host, and after `grace` nobody gets in by keyroster",
-        "if the CA was exchanged while this host was away, enrol it anew; if not, another server answers at that address";
+        Judge "if the CA was exchanged while this host was away, enrol it anew; if not, another server answers at that address";
 }
 
 /// The verdicts.
@@ -30,7 +31,7 @@ pub fn check(server: &Seen<ServerFacts>) -> Vec<Finding> {
             format!("\"{host}\" has {} addresses", addresses.len()),
         ),
         Err(why) => Finding::broken(&NAME, format!("\"{host}\": {why}"))
-            .mended_by(format!("getent ahosts {host}")),
+            .mended_by(Remedy::run(format!("getent ahosts {}", quoted_text(host)))),
     };
     let shown = match (&facts.certificate, &facts.addresses) {
         (Ok(_), _) => Some(Finding::holds(

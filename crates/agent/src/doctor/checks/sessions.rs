@@ -7,13 +7,13 @@ use crate::doctor::finding::{Finding, rules};
 rules! {
     UNRECORDED = Error "sessions-unrecorded": "the host group ends sessions, and sshd's PAM stack does not record them",
         "sessions of a revoked key go on: nobody knows which ones they are",
-        "the line of docs/sessions.md in /etc/pam.d/sshd, before any line that reads a file of the account's";
+        Judge "put the line of docs/sessions.md into /etc/pam.d/sshd, before any line that reads a file of the account's";
     ORDER = Error "sessions-order": "the line that records sessions stands behind one that reads a file of the account's own",
         "whoever can write to the home directory could have a session recorded under somebody else's key",
-        "move the line up in /etc/pam.d/sshd, before pam_env with user_readenv";
+        Judge "move the line up in /etc/pam.d/sshd, before pam_env with user_readenv";
     STOPPED = Error "sessions-stopped": "the host group ends sessions, and keyroster-sessions does not run",
         "nothing ends them until it is started",
-        "systemctl enable --now keyroster-sessions";
+        Run "systemctl enable --now keyroster-sessions";
 }
 
 /// The verdicts; none where no host group asks for it.

@@ -6,7 +6,7 @@ use crate::doctor::finding::{Finding, rules};
 rules! {
     BROKEN = Error "settings-broken": "agent.toml can't be used",
         "the host agent does not start with it; what is said here goes by the defaults",
-        "mend what is named in /etc/keyroster/agent.toml, then systemctl restart keyroster-agent";
+        Judge "mend what is named in /etc/keyroster/agent.toml, then restart keyroster-agent";
 }
 
 /// The verdict.

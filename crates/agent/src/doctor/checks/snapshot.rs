@@ -10,28 +10,28 @@ use crate::spans::span;
 rules! {
     NOT_ENROLLED = Warning "not-enrolled": "this host is not enrolled",
         "it has no credential, so the key server tells it nothing",
-        "keyroster host enroll-token --group GROUP (on your machine), then keyroster-agent enroll --token-file - (here)";
+        Judge "keyroster host enroll-token --group GROUP (on your machine), then keyroster-agent enroll --token-file - (here)";
     REFUSED = Error "host-refused": "the key server says that this host is out",
         "nobody gets in by keyroster, whatever is held",
-        "keyroster host list (shows its state); enrol it anew if that was a mistake";
+        Judge "keyroster host list (shows its state); enrol it anew if that was a mistake";
     STALE = Warning "snapshot-stale": "what is held is older than the bound for fresh answers",
         "each login asks again first, and after `grace` nobody gets in; in mode `strict` nobody does now",
-        "look at the findings about the key server; keyroster-agent status says since when";
+        Judge "look at the findings about the key server";
     PAST = Error "snapshot-past": "nothing is held, or what is held is too old to answer from",
         "every login is answered \"unavailable\": nobody gets in by keyroster",
-        "look at the findings about the key server, the clock and the disk";
+        Judge "look at the findings about the key server, the clock and the disk";
     DOUBTED = Error "snapshot-doubted": "something in the state directory is not believed",
         "a signature, an owner or a digest is wrong: the disk fails, or somebody wrote there",
-        "journalctl -u keyroster-agent; systemctl restart keyroster-agent fetches it again";
+        Run "systemctl restart keyroster-agent";
     BEHIND = Warning "snapshot-behind": "the host agent answers from something else than what lies on its disk",
         "after a restart it would know less than now",
-        "df and mount for the state directory; journalctl -u keyroster-agent";
+        Judge "look at df and mount for the state directory, and at journalctl -u keyroster-agent";
     WENT_BACK = Error "went-back": "the key server's roster went back in time",
         "a backup was put in place without `keyroster-server restore`: this host keeps what it holds, and runs into its grace",
-        "docs/restore.md, on the key server";
+        Judge "follow docs/restore.md on the key server";
     TROUBLE = Warning "agent-trouble": "the host agent says that something goes wrong",
         "it answers from what it holds, and is on its way to a bound",
-        "look at what it says; journalctl -u keyroster-agent has all of it";
+        Run "journalctl -u keyroster-agent -n 50";
 }
 
 /// The verdicts.

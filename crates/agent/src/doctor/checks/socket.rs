@@ -7,16 +7,16 @@ use crate::doctor::finding::{Finding, rules};
 rules! {
     MISSING = Error "socket-missing": "the host agent does not run",
         "every login that asks it is answered \"unavailable\": nobody gets in by keyroster",
-        "systemctl restart keyroster-agent; journalctl -u keyroster-agent says why it ended";
+        Run "systemctl restart keyroster-agent";
     OWNER = Error "socket-owner": "others than the host agent can put a socket in its place",
         "the lookup refuses such a socket, and every login is answered \"unavailable\"",
-        "systemctl restart keyroster-agent, which makes /run/keyroster anew; look for who changed it";
+        Run "systemctl restart keyroster-agent";
     PEER = Error "socket-peer": "somebody else than the socket's owner listens on it",
         "the lookup refuses it: that somebody could answer for the host agent",
-        "find out who listens (ss -xlp), end it, and systemctl restart keyroster-agent";
+        Judge "find out who listens (ss -xlp), end it, and restart keyroster-agent";
     SILENT = Error "agent-silent": "the host agent takes connections and does not answer",
         "each login waits for the lookup's deadline, and is then refused",
-        "systemctl restart keyroster-agent";
+        Run "systemctl restart keyroster-agent";
 }
 
 /// The verdicts. `needed`: whether a source of the lookup asks the socket.

@@ -6,16 +6,16 @@ use crate::doctor::finding::{Finding, rules};
 rules! {
     SSHD_BROKEN = Error "sshd-broken": "`sshd -t` refuses the configuration",
         "sshd does not come back after a restart or a reload, and nothing else here can be told",
-        "mend the line that is named, then `sshd -t`";
+        Judge "mend the line that is named, then sshd -t";
     SSHD_AWAY = Warning "sshd-away": "no sshd listens with this configuration",
         "nobody can log in; what `-o` on its command line sets can't be seen either",
-        "systemctl start ssh, or name the configuration with --sshd-config";
+        Run "systemctl start ssh";
     LOGINS_MANY = Note "logins-many": "sshd was asked neither about some granted accounts nor about their like",
         "what is said about sshd is about the others: there are more than 200 combinations of `Match` blocks, or the name services don't tell groups",
-        "sshd -T -C user=NAME,host=HOST,addr=ADDRESS for one that matters";
+        Judge "ask sshd -T -C user=NAME,host=HOST,addr=ADDRESS about one that matters";
     SSHD_OLD = Warning "sshd-old": "OpenSSH is older than 8.4",
         "keyroster is tried with 8.4 and later: the time zone of ends, the order of sources and the padding of answers differ before",
-        "upgrade openssh-server";
+        Run "apt-get install --only-upgrade openssh-server";
 }
 
 /// The verdicts.
@@ -41,8 +41,7 @@ pub fn check(facts: &SshdFacts) -> Vec<Finding> {
             many,
             "sshd was asked about every granted account",
         ),
-        Finding::judge(&SSHD_BROKEN, broken, &format!("sshd can read \"{config}\""))
-            .mended_by(format!("sshd -t -f {config}")),
+        Finding::judge(&SSHD_BROKEN, broken, &format!("sshd can read \"{config}\"")),
         Finding::judge(
             &SSHD_AWAY,
             (!facts.listens).then_some(away),

@@ -9,13 +9,13 @@ use crate::doctor::finding::{Finding, rules};
 rules! {
     AGENT_UNIT = Error "agent-unit": "keyroster-agent.service does not run",
         "every login that asks it is answered \"unavailable\"",
-        "systemctl enable --now keyroster-agent";
+        Run "systemctl enable --now keyroster-agent";
     AGENT_DISABLED = Warning "agent-unit-disabled": "keyroster-agent.service is not started at boot",
         "after the next boot nobody gets in by keyroster",
-        "systemctl enable keyroster-agent";
+        Run "systemctl enable keyroster-agent";
     HARDENING = Error "sshd-hardening": "the hardening of sshd's unit keeps the key command from working",
         "it applies to what sshd starts: without AF_UNIX the lookup can't reach the host agent or the log",
-        "systemctl edit ssh: RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK";
+        Judge "set RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK with systemctl edit ssh";
 }
 
 /// The verdicts. `needed`: whether a source of the lookup asks the daemon.

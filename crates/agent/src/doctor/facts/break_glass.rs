@@ -9,10 +9,12 @@ use crate::admission::key_file::expand;
 use crate::admission::{Applicant, Bar, may_log_in, takes};
 use crate::break_glass::Accepted;
 use crate::break_glass::check::{Checked, Named, Rules, Verdict, check, named};
+use crate::break_glass::fault::Fault;
 use crate::clock::Calendar;
 use crate::doctor::facts::key_files::{Holder, Opens};
 use crate::doctor::facts::sshd::{Asked, SshdFacts};
 use crate::doctor::facts::{Seen, Unseen};
+use crate::doctor::finding::Remedy;
 
 /// The ways in.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -33,7 +35,7 @@ pub struct File {
     /// Whether sshd would let somebody in by it, going by the file alone.
     pub verdict: Verdict,
     /// What is wrong with it, and what mends that.
-    pub faults: Vec<(String, String)>,
+    pub faults: Vec<(String, Remedy)>,
     /// What sshd makes of it.
     pub reach: Reach,
 }
@@ -119,10 +121,15 @@ fn of(checked: &Checked, sshd: Option<&SshdFacts>, now: Calendar) -> File {
         account: account.to_owned(),
         verdict: checked.verdict(),
         faults: faults
-            .map(|fault| (fault.to_string(), fault.hint()))
+            .map(|fault| (fault.to_string(), remedy(fault)))
             .collect(),
         reach,
     }
+}
+
+fn remedy(fault: &Fault) -> Remedy {
+    let command = fault.command().map(Remedy::run);
+    command.unwrap_or_else(|| Remedy::judge(fault.hint()))
 }
 
 fn reach(checked: &Checked, sshd: &SshdFacts, asked: &Asked, now: Calendar) -> Seen<Reach> {

@@ -61,7 +61,7 @@ fn a_command_from_the_command_line_is_named_as_such_and_mended_in_the_unit() {
         .iter()
         .find(|it| it.rule.id == "command-foreign")
         .unwrap();
-    assert!(finding.mend().unwrap().contains("systemctl edit"));
+    assert!(finding.mend().unwrap().text().contains("systemctl edit"));
 }
 
 #[test]
