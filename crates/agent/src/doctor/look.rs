@@ -258,13 +258,12 @@ impl Host {
             .logins
             .first()
             .map(|asked| asked.effective.all("HostKey"));
+        let keys = keys.unwrap_or_default();
+        let public = keys.iter().map(|path| format!("{path}.pub"));
         let files = cis::Files {
             configuration: facts.tree.files().iter().map(|path| look(path)).collect(),
-            host_keys: keys
-                .unwrap_or_default()
-                .iter()
-                .map(|path| look(Path::new(path)))
-                .collect(),
+            host_keys: keys.iter().map(|path| look(Path::new(path))).collect(),
+            public_keys: public.map(|path| look(Path::new(&path))).collect(),
         };
         report.add("cis", cis::check(facts, &files));
     }

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
+use crate::doctor::checks::cis::{BENCHMARK, recommendation};
 use crate::doctor::finding::{Finding, Outcome, Remedy, Severity};
 
 /// The findings of one run, by group, in the order in which they were looked for.
@@ -34,6 +35,8 @@ struct Item<'a> {
     mend_kind: Option<&'static str>,
     fixable: bool,
     accounts: &'a [String],
+    benchmark: Option<&'static str>,
+    recommendation: Option<&'static str>,
 }
 
 impl Report {
@@ -118,6 +121,8 @@ impl Report {
                 mend_kind: mend.as_ref().map(Remedy::kind),
                 fixable: finding.fix.is_some(),
                 accounts: &finding.accounts,
+                benchmark: recommendation(finding.rule).map(|_| BENCHMARK),
+                recommendation: recommendation(finding.rule),
             })
             .unwrap_or_default()
         };
@@ -136,9 +141,11 @@ fn push(text: &mut String, group: &str, finding: &Finding) {
         Outcome::Unseen => "unseen",
         Outcome::Holds | Outcome::Broken => finding.severity().word(),
     };
+    let number = recommendation(finding.rule).map(|number| format!(", {number}"));
+    let number = number.unwrap_or_default();
     let _ = writeln!(
         text,
-        "{word:<8}{group}: {} [{}]",
+        "{word:<8}{group}: {} [{}{number}]",
         finding.what, finding.rule.id
     );
     if finding.outcome == Outcome::Broken {

@@ -1,17 +1,21 @@
-//! `--benchmark cis`: what the sshd part of the CIS benchmark for Debian asks for, as settings with our own reasons.
+//! `--benchmark cis`: what section 5.1 of the CIS Debian Linux 12 Benchmark v1.1.0 asks for, as settings with our own reasons.
 //!
-//! A benchmark asks for more than keyroster needs, so nothing of it is an error, and none of it is looked at unless it is asked for.
+//! Each finding has the number of its recommendation, so that an auditor can map it. A benchmark asks for more than keyroster
+//! needs, so nothing of it is an error, and none of it is looked at unless it is asked for.
 
+use crate::doctor::checks::mend;
 use crate::doctor::facts::Seen;
 use crate::doctor::facts::files::{PathFact, There};
-use crate::doctor::facts::sshd::{Asked, SshdFacts};
-use crate::doctor::finding::{Finding, Rule, rules};
+use crate::doctor::facts::sshd::{Asked, SshdFacts, names};
+use crate::doctor::finding::{Finding, Remedy, Rule, rules};
 
 rules! {
     CONFIG_MODE = Warning "cis-config-mode": "a file of sshd's configuration can be read or written by others than root",
         "it tells where keys and lists are, and who may log in", Run "chown root:root FILE && chmod 0600 FILE";
     HOST_KEY_MODE = Warning "cis-host-key-mode": "a private host key can be read by others than root",
         "who has it can be this host", Run "chown root:root FILE && chmod 0600 FILE";
+    PUBLIC_KEY_MODE = Warning "cis-public-key-mode": "a public host key can be written by others than root, or run",
+        "whoever changes it makes people trust another host", Run "chown root:root FILE && chmod 0644 FILE";
     ACCESS = Warning "cis-access-lists": "no list says which users or groups may log in",
         "every account with a shell is a way in", Judge "AllowUsers or AllowGroups, with every account that is granted and those of break-glass";
     LOG_LEVEL = Warning "cis-log-level": "LogLevel is below INFO, or a debug level",
@@ -61,6 +65,8 @@ pub struct Files {
     pub configuration: Vec<Seen<PathFact>>,
     /// Private host keys.
     pub host_keys: Vec<Seen<PathFact>>,
+    /// Public host keys.
+    pub public_keys: Vec<Seen<PathFact>>,
 }
 
 /// The verdicts.
@@ -70,12 +76,12 @@ pub fn check(facts: &SshdFacts, files: &Files) -> Vec<Finding> {
         return Vec::new();
     };
     let mut findings = vec![
-        modes(&CONFIG_MODE, &files.configuration, 0o077),
-        modes(&HOST_KEY_MODE, &files.host_keys, 0o077),
+        modes(&CONFIG_MODE, &files.configuration, 0o600),
+        modes(&HOST_KEY_MODE, &files.host_keys, 0o600),
+        modes(&PUBLIC_KEY_MODE, &files.public_keys, 0o644),
     ];
-    let judged = SETTINGS.iter().map(|setting| setting.judge(facts, asked));
-    findings.extend(judged);
-    findings.push(access(asked));
+    findings.extend(SETTINGS.iter().map(|setting| setting.judge(facts)));
+    findings.push(access(facts));
     findings.extend(
         WEAK.iter()
             .map(|(rule, keyword, weak)| offers(facts, asked, (rule, keyword, weak))),
@@ -88,34 +94,45 @@ struct Setting {
     rule: &'static Rule,
     keyword: &'static str,
     wrong: fn(&str) -> bool,
+    /// What it is set to where that takes no judgement.
+    value: Option<&'static str>,
 }
 
 impl Setting {
-    fn judge(&self, facts: &SshdFacts, asked: &Asked) -> Finding {
-        let value = asked.effective.first(self.keyword);
-        // A release that does not know the keyword does not do what it is about.
-        let wrong = value.filter(|value| (self.wrong)(value));
-        let words = wrong.map(|value| {
-            format!(
-                "{} is \"{value}\" by {}",
-                self.keyword,
-                facts.place(self.keyword, &asked.login)
-            )
-        });
-        Finding::judge(
-            self.rule,
-            words,
-            &format!("{} is as asked for", self.keyword),
-        )
+    /// For every login that was asked about: a `Match` block may weaken it for some. A release that does not know the keyword does not do what it is about.
+    fn judge(&self, facts: &SshdFacts) -> Finding {
+        let keyword = self.keyword;
+        let is_wrong = |asked: &Asked| {
+            let concerned = keyword != ROOT_KEYWORD || asked.login.user == "root";
+            concerned && asked.effective.first(keyword).is_some_and(self.wrong)
+        };
+        let wrong = facts.those(is_wrong);
+        let Some(first) = wrong.first() else {
+            return Finding::holds(self.rule, format!("{keyword} is as asked for"));
+        };
+        let words = format!(
+            "{keyword} is \"{}\" by {}, for {}",
+            first.effective.first(keyword).unwrap_or_default(),
+            facts.place(keyword, &first.login),
+            names(&wrong)
+        );
+        let remedy = self
+            .value
+            .map(|value| mend::set(facts, &first.login, keyword, value));
+        Finding::broken(self.rule, words).mended_by_some(remedy)
     }
 }
 
-fn access(asked: &Asked) -> Finding {
-    let listed = ["AllowUsers", "AllowGroups", "DenyUsers", "DenyGroups"]
-        .iter()
-        .any(|it| asked.effective.set(it).is_some());
-    let words = (!listed)
-        .then(|| "neither AllowUsers nor AllowGroups nor their opposites are set".to_owned());
+fn access(facts: &SshdFacts) -> Finding {
+    let unlisted = |asked: &Asked| {
+        let mut keywords = ["AllowUsers", "AllowGroups", "DenyUsers", "DenyGroups"].iter();
+        !keywords.any(|it| asked.effective.set(it).is_some())
+    };
+    let open = facts.those(unlisted);
+    let words = (!open.is_empty()).then(|| {
+        let names = names(&open);
+        format!("neither AllowUsers nor AllowGroups nor their opposites are set for {names}")
+    });
     Finding::judge(&ACCESS, words, "a list says who may log in")
 }
 
@@ -125,21 +142,21 @@ fn offers(
     (rule, keyword, weak): (&'static Rule, &str, &[&str]),
 ) -> Finding {
     let offered = asked.effective.first(keyword).unwrap_or_default();
-    let found: Vec<&str> = offered
-        .split(',')
-        .filter(|name| weak.iter().any(|weak| name.contains(weak)))
-        .collect();
-    let words = (!found.is_empty()).then(|| {
-        format!(
-            "{keyword} has {} by {}",
-            found.join(", "),
-            facts.place(keyword, &asked.login)
-        )
-    });
-    Finding::judge(rule, words, &format!("{keyword} has no weak one"))
+    let is_weak = |name: &&str| weak.iter().any(|weak| name.contains(weak));
+    let (found, left): (Vec<&str>, Vec<&str>) = offered.split(',').partition(is_weak);
+    if found.is_empty() {
+        return Finding::holds(rule, format!("{keyword} has no weak one"));
+    }
+    let place = facts.place(keyword, &asked.login);
+    let words = format!("{keyword} has {} by {place}", found.join(", "));
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-.@,".contains(c);
+    let left = Some(left.join(",")).filter(|it| !it.is_empty() && it.chars().all(plain));
+    let remedy = left.map(|left| mend::set(facts, &asked.login, keyword, &left));
+    Finding::broken(rule, words).mended_by_some(remedy)
 }
 
-fn modes(rule: &'static Rule, files: &[Seen<PathFact>], forbidden: u32) -> Finding {
+/// Files that are root's and have no right beyond those of `most`.
+fn modes(rule: &'static Rule, files: &[Seen<PathFact>], most: u32) -> Finding {
     for seen in files {
         let fact = match seen {
             Ok(fact) => fact,
@@ -148,24 +165,28 @@ fn modes(rule: &'static Rule, files: &[Seen<PathFact>], forbidden: u32) -> Findi
         let There::Found(components) = &fact.there else {
             continue;
         };
-        if let Some(last) = components
-            .last()
-            .filter(|last| last.uid != 0 || last.mode & forbidden != 0)
-        {
+        let last = components.last();
+        if let Some(last) = last.filter(|last| last.uid != 0 || last.mode & !most != 0) {
             let path = super::paths::quoted(&last.path);
-            return Finding::broken(
-                rule,
-                format!(
-                    "\"{}\" belongs to user {}, mode {:04o}",
-                    last.path.display(),
-                    last.uid,
-                    last.mode
-                ),
-            )
-            .mended_by(format!("chown root:root {path}; chmod 0600 {path}"));
+            let words = format!(
+                "\"{}\" belongs to user {}, mode {:04o}",
+                last.path.display(),
+                last.uid,
+                last.mode
+            );
+            let command = format!("chown root:root {path} && chmod {most:04o} {path}");
+            return Finding::broken(rule, words).mended_by(Remedy::run(command));
         }
     }
     Finding::holds(rule, "owners and modes are as asked for")
+}
+
+/// The number of a finding's recommendation.
+#[must_use]
+pub fn recommendation(rule: &Rule) -> Option<&'static str> {
+    let mut all = RECOMMENDATIONS.iter();
+    all.find(|(id, _)| *id == rule.id)
+        .map(|(_, number)| *number)
 }
 
 fn number(value: &str) -> u32 {
@@ -182,88 +203,137 @@ const SETTINGS: [Setting; 17] = [
         rule: &LOG_LEVEL,
         keyword: "LogLevel",
         wrong: |it| !["INFO", "VERBOSE"].contains(&it),
+        value: Some("VERBOSE"),
     },
     Setting {
         rule: &TRIES,
         keyword: "MaxAuthTries",
         wrong: |it| number(it) > 4,
+        value: Some("4"),
     },
     Setting {
         rule: &ROOT_LOGIN,
         keyword: "PermitRootLogin",
         wrong: |it| it != "no",
+        value: None,
     },
     Setting {
         rule: &EMPTY_PASSWORDS,
         keyword: "PermitEmptyPasswords",
         wrong: |it| it != "no",
+        value: Some("no"),
     },
     Setting {
         rule: &HOST_BASED,
         keyword: "HostbasedAuthentication",
         wrong: |it| it != "no",
+        value: Some("no"),
     },
     Setting {
         rule: &RHOSTS,
         keyword: "IgnoreRhosts",
         wrong: |it| it != "yes",
+        value: Some("yes"),
     },
     Setting {
         rule: &X11,
         keyword: "X11Forwarding",
         wrong: |it| it != "no",
+        value: Some("no"),
     },
     Setting {
         rule: &ENVIRONMENT,
         keyword: "PermitUserEnvironment",
         wrong: |it| it != "no",
+        value: Some("no"),
     },
     Setting {
         rule: &PAM,
         keyword: "UsePAM",
         wrong: |it| it != "yes",
+        value: Some("yes"),
     },
     Setting {
         rule: &ALIVE,
         keyword: "ClientAliveInterval",
         wrong: |it| it == "0",
+        value: Some("15"),
     },
     Setting {
         rule: &ALIVE,
         keyword: "ClientAliveCountMax",
         wrong: |it| it == "0",
+        value: Some("3"),
     },
     Setting {
         rule: &GRACE,
         keyword: "LoginGraceTime",
         wrong: |it| !(1..=60).contains(&number(it)),
+        value: Some("60"),
     },
     Setting {
         rule: &SESSIONS,
         keyword: "MaxSessions",
         wrong: |it| number(it) > 10,
+        value: Some("10"),
     },
     Setting {
         rule: &STARTUPS,
         keyword: "MaxStartups",
         wrong: startups_exceed,
+        value: Some("10:30:60"),
     },
     Setting {
         rule: &BANNER,
         keyword: "Banner",
         wrong: |it| it == "none",
+        value: Some("/etc/issue.net"),
     },
     Setting {
         rule: &FORWARDING,
         keyword: "DisableForwarding",
         wrong: |it| it != "yes",
+        value: None,
     },
     Setting {
         rule: &GSSAPI,
         keyword: "GSSAPIAuthentication",
         wrong: |it| it != "no",
+        value: None,
     },
 ];
+
+/// The benchmark, which was published on 2024-09-26.
+pub const BENCHMARK: &str = "CIS Debian Linux 12 Benchmark v1.1.0";
+
+/// The recommendations of its section 5.1. X11 is switched off with all other forwarding there, and told of by itself here.
+pub const RECOMMENDATIONS: [(&str, &str); 23] = [
+    ("cis-config-mode", "5.1.1"),
+    ("cis-host-key-mode", "5.1.2"),
+    ("cis-public-key-mode", "5.1.3"),
+    ("cis-access-lists", "5.1.4"),
+    ("cis-banner", "5.1.5"),
+    ("cis-ciphers", "5.1.6"),
+    ("cis-alive", "5.1.7"),
+    ("cis-forwarding", "5.1.8"),
+    ("cis-x11", "5.1.8"),
+    ("cis-gssapi", "5.1.9"),
+    ("cis-host-based", "5.1.10"),
+    ("cis-rhosts", "5.1.11"),
+    ("cis-kex", "5.1.12"),
+    ("cis-login-grace-time", "5.1.13"),
+    ("cis-log-level", "5.1.14"),
+    ("cis-macs", "5.1.15"),
+    ("cis-max-auth-tries", "5.1.16"),
+    ("cis-max-sessions", "5.1.17"),
+    ("cis-max-startups", "5.1.18"),
+    ("cis-empty-passwords", "5.1.19"),
+    ("cis-root-login", "5.1.20"),
+    ("cis-environment", "5.1.21"),
+    ("cis-pam", "5.1.22"),
+];
+
+const ROOT_KEYWORD: &str = "PermitRootLogin";
 
 /// Parts of names of what is weak: modes and ciphers with known attacks, short or broken digests, small or SHA-1 groups.
 const WEAK: [(&Rule, &str, &[&str]); 3] = [

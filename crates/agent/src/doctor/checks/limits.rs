@@ -2,7 +2,8 @@
 
 use keyroster_sshd::Version;
 
-use crate::doctor::facts::sshd::{Asked, SshdFacts};
+use crate::doctor::checks::mend;
+use crate::doctor::facts::sshd::{Asked, SshdFacts, names};
 use crate::doctor::finding::{Finding, rules};
 
 rules! {
@@ -31,13 +32,14 @@ pub fn check(facts: &SshdFacts) -> Vec<Finding> {
     let grace = seconds(value("LoginGraceTime"))
         .filter(|it| !(SHORTEST_GRACE_S..=LONGEST_GRACE_S).contains(it));
     let startups = first_number(value("MaxStartups")).filter(|it| *it < LEAST_STARTUPS);
-    let tries = facts.logins.iter().find_map(too_few_tries);
+    let mend = |keyword: &str, value: &str| mend::set(facts, &asked.login, keyword, value);
     let mut findings = vec![
         Finding::judge(
             &GRACE_TIME,
             grace.map(|it| format!("LoginGraceTime is {it} s by {}", place("LoginGraceTime"))),
             "LoginGraceTime ends what hangs",
-        ),
+        )
+        .mended_by(mend("LoginGraceTime", "60")),
         Finding::judge(
             &STARTUPS,
             startups.map(|it| {
@@ -47,15 +49,9 @@ pub fn check(facts: &SshdFacts) -> Vec<Finding> {
                 )
             }),
             "MaxStartups leaves room",
-        ),
-        Finding::judge(
-            &TRIES,
-            tries.map(|(asked, tries)| {
-                let (user, place) = (&asked.login.user, facts.place("MaxAuthTries", &asked.login));
-                format!("MaxAuthTries is {tries} by {place}, for \"{user}\"")
-            }),
-            "MaxAuthTries leaves room for several keys",
-        ),
+        )
+        .mended_by(mend("MaxStartups", "10:30:100")),
+        tries(facts),
     ];
     if facts.version >= FIRST_WITH_PENALTIES {
         findings.push(Finding::judge(
@@ -67,10 +63,20 @@ pub fn check(facts: &SshdFacts) -> Vec<Finding> {
     findings
 }
 
-/// The only one of the limits that may stand in a `Match` block.
-fn too_few_tries(asked: &Asked) -> Option<(&Asked, u32)> {
-    let tries = first_number(asked.effective.first("MaxAuthTries").unwrap_or_default())?;
-    (tries < LEAST_TRIES).then_some((asked, tries))
+/// A `Match` block may have its own.
+fn tries(facts: &SshdFacts) -> Finding {
+    let number = |asked: &Asked| first_number(asked.effective.first(TRIES_KEYWORD)?);
+    let few = facts.those(|asked| number(asked).is_some_and(|it| it < LEAST_TRIES));
+    let Some(first) = few.first() else {
+        return Finding::holds(&TRIES, "MaxAuthTries leaves room for several keys");
+    };
+    let words = format!(
+        "{TRIES_KEYWORD} is {} by {}, for {}",
+        number(first).unwrap_or_default(),
+        facts.place(TRIES_KEYWORD, &first.login),
+        names(&few)
+    );
+    Finding::broken(&TRIES, words).mended_by(mend::set(facts, &first.login, TRIES_KEYWORD, "6"))
 }
 
 /// Of several lines OpenSSH 9.2 takes the last, where the first wins of other keywords: the one that says what sshd says.
@@ -98,6 +104,7 @@ fn seconds(value: &str) -> Option<u32> {
     value.parse().ok()
 }
 
+const TRIES_KEYWORD: &str = "MaxAuthTries";
 const SHORTEST_GRACE_S: u32 = 10;
 const LONGEST_GRACE_S: u32 = 120;
 const LEAST_STARTUPS: u32 = 10;
@@ -141,6 +148,20 @@ mod tests {
         let findings = check(&facts);
         let what = what_of(&findings, "max-startups");
         assert!(what.ends_with(":2"), "{what}");
+    }
+
+    #[test]
+    fn a_block_that_leaves_too_few_tries_to_one_account_is_told() {
+        let facts = asked(
+            &[("root", "maxauthtries 6\n"), ("deploy", "maxauthtries 1\n")],
+            "MaxAuthTries 6\nMatch User deploy\nMaxAuthTries 1\n",
+        );
+        let findings = check(&facts);
+        assert_eq!(broken(&findings), ["max-auth-tries"]);
+        let what = what_of(&findings, "max-auth-tries");
+        assert!(what.contains("sshd_config:3, for \"deploy\""), "{what}");
+        let mend = findings.iter().find_map(Finding::mend).unwrap();
+        assert!(mend.text().starts_with("sed -i.bak '3s#"), "{mend:?}");
     }
 
     #[test]

@@ -1,5 +1,5 @@
 use super::*;
-use crate::doctor::checks::testing::{asked, broken};
+use crate::doctor::checks::testing::{asked, broken, what_of};
 use crate::doctor::facts::files::{Component, Kind};
 
 const GOOD: &str = "loglevel VERBOSE\nmaxauthtries 4\npermitrootlogin no\npermitemptypasswords no\nhostbasedauthentication no\nignorerhosts yes\n\
@@ -11,6 +11,7 @@ fn ids(said: &str) -> Vec<&'static str> {
     let files = Files {
         configuration: Vec::new(),
         host_keys: Vec::new(),
+        public_keys: Vec::new(),
     };
     broken(&check(&asked(&[("root", said)], ""), &files))
 }
@@ -50,21 +51,84 @@ fn files_and_host_keys_are_for_root_alone() {
             }]),
         })]
     };
-    for (uid, mode, wrong) in [(0, 0o600, false), (0, 0o640, true), (7, 0o600, true)] {
+    let private = ["cis-config-mode", "cis-host-key-mode"];
+    let all = [
+        "cis-config-mode",
+        "cis-host-key-mode",
+        "cis-public-key-mode",
+    ];
+    for (uid, mode, expected) in [
+        (0, 0o600, &all[..0]),
+        (0, 0o644, &private),
+        (0, 0o664, &all),
+        (0, 0o755, &all),
+        (7, 0o600, &all),
+    ] {
         let files = Files {
             configuration: file(uid, mode),
             host_keys: file(uid, mode),
+            public_keys: file(uid, mode),
         };
-        let expected: &[&str] = if wrong {
-            &["cis-config-mode", "cis-host-key-mode"]
-        } else {
-            &[]
-        };
-        assert_eq!(
-            broken(&check(&asked(&[("root", GOOD)], ""), &files)),
-            expected
+        let findings = check(&asked(&[("root", GOOD)], ""), &files);
+        assert_eq!(broken(&findings), expected, "{uid} {mode:o}");
+    }
+}
+
+#[test]
+fn a_block_that_weakens_a_setting_for_one_account_is_told_with_its_line() {
+    let text = "Match User deploy\nX11Forwarding yes\nPermitRootLogin yes\n";
+    let weak = format!(
+        "{}permitrootlogin yes\n",
+        with("x11", "x11forwarding yes\n")
+    );
+    let facts = asked(&[("root", GOOD), ("deploy", &weak)], text);
+    let files = Files {
+        configuration: Vec::new(),
+        host_keys: Vec::new(),
+        public_keys: Vec::new(),
+    };
+    let findings = check(&facts, &files);
+    assert_eq!(
+        broken(&findings),
+        ["cis-x11"],
+        "root's login is root's alone"
+    );
+    let what = what_of(&findings, "cis-x11");
+    assert!(what.contains("sshd_config:2, for \"deploy\""), "{what}");
+}
+
+#[test]
+fn what_is_left_of_a_list_of_algorithms_is_what_mends_it() {
+    let said = with("ciphers", "ciphers aes256-ctr,aes256-cbc\n");
+    let facts = asked(&[("root", &said)], "Ciphers aes256-ctr,aes256-cbc\n");
+    let files = Files {
+        configuration: Vec::new(),
+        host_keys: Vec::new(),
+        public_keys: Vec::new(),
+    };
+    let mend = check(&facts, &files).iter().find_map(Finding::mend);
+    let mend = mend.unwrap();
+    assert!(mend.text().contains("#Ciphers aes256-ctr#I' "), "{mend:?}");
+}
+
+#[test]
+fn every_finding_has_its_recommendation_and_the_page_has_the_same() {
+    let page = include_str!("../../../../../../docs/doctor.md");
+    assert!(page.contains(&format!("{BENCHMARK}, section 5.1")));
+    for rule in RULES {
+        let number = recommendation(rule).unwrap();
+        assert!(
+            page.contains(&format!("\n| {number} | `{}` |\n", rule.id)),
+            "{}",
+            rule.id
         );
     }
+    assert_eq!(RECOMMENDATIONS.len(), RULES.len());
+    let numbers: std::collections::BTreeSet<u32> = RECOMMENDATIONS
+        .iter()
+        .map(|(_, number)| number.strip_prefix("5.1.").unwrap().parse().unwrap())
+        .collect();
+    assert_eq!(numbers, (1..=22).collect(), "all of the section");
 }
 
 /// A keyword, a line in its place, and what that is called.
