@@ -54,6 +54,12 @@ impl SshKey {
             .arg("-f")
             .arg(&private);
         finish(&mut command, KEYGEN_LIMIT)?.success("ssh-keygen")?;
+        Self::open(dir, name)
+    }
+
+    /// A key that was made before.
+    pub fn open(dir: &Path, name: &str) -> Result<Self> {
+        let private = dir.join(name);
         let public = private.with_extension("pub");
         let line =
             fs::read_to_string(&public).map_err(|error| Failure::io("read", &public, &error))?;

@@ -1,18 +1,13 @@
-//! `keyroster-agent doctor` on a host with a real sshd: what is broken on purpose is found, with the line that is to blame.
-
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "helpers of tests fail by panicking"
-)]
+//! A whole host: what is broken on purpose is found, with the line that is to blame.
 
 use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
-use keyroster_e2e::Host;
-use keyroster_testkit::{Account, KeyServer, Program, RootDir, SshKey, free_port, until};
+use keyroster_testkit::{Account, Program, free_port, until};
 use serde_json::Value;
+
+use crate::support::*;
 
 #[test]
 fn a_sound_host_has_no_error_but_that_nobody_gets_in_without_keyroster() {
@@ -315,115 +310,5 @@ fn privileged() {
     .unwrap();
 }
 
-/// A key server with a grant for the account, and what its key lies in.
-fn server() -> (KeyServer, RootDir) {
-    server_with(&[])
-}
-
-fn server_with(bounds: &[&str]) -> (KeyServer, RootDir) {
-    Account::login(ACCOUNT).unwrap();
-    let server = KeyServer::start().unwrap();
-    let dir = RootDir::new().unwrap();
-    let key = SshKey::ed25519(dir.path(), "alice").unwrap();
-    server
-        .add_user_with_key("alice", &key.public_path())
-        .unwrap();
-    server
-        .admin(&[&["host-group", "add", "web"], bounds].concat())
-        .unwrap();
-    let who = ["grant", "add", "--user", "alice", "--account", ACCOUNT];
-    server
-        .admin(&[who.as_slice(), &["--host-group", "web"]].concat())
-        .unwrap();
-    (server, dir)
-}
-
-/// A host that was told of the grant.
-fn start(server: &(KeyServer, RootDir), sshd: &str) -> Host {
-    start_with(server, sshd, 1)
-}
-
-/// One that was told of grants for so many accounts.
-fn start_with(server: &(KeyServer, RootDir), sshd: &str, accounts: usize) -> Host {
-    let host = Host::builder(&server.0, "web-1", "web")
-        .sshd(sshd)
-        .start()
-        .unwrap();
-    let path = host.dir().join("agent.toml");
-    let settings = std::fs::read_to_string(path).unwrap();
-    std::fs::create_dir(host.dir().join("break-glass")).unwrap();
-    std::fs::write(host.dir().join(SETTINGS), settings).unwrap();
-    until("the host to hold the snapshot", LIMIT, || {
-        let status = host.status()?.stdout;
-        let told = format!("\"accounts\":{accounts},");
-        Ok(status.contains(&told).then_some(()))
-    })
-    .unwrap();
-    host
-}
-
-/// Gives root a break-glass file that sshd would read.
-fn break_glass(host: &Host, keys: &RootDir) {
-    let directory = host.dir().join("break-glass");
-    std::fs::copy(keys.path().join("alice.pub"), directory.join("root")).unwrap();
-    let drop_in = host.sshd().dir().join("sshd_config.d/00-break-glass.conf");
-    let line = format!("AuthorizedKeysFile {}/%u\n", directory.display());
-    std::fs::write(drop_in, line).unwrap();
-}
-
-fn plain(host: &Host) -> Program {
-    Program::at(&host.dir().join("keyroster-agent"))
-        .args(["doctor", "--config"])
-        .arg(host.dir().join(SETTINGS))
-        .arg("--sshd-config")
-        .arg(host.sshd().dir().join("sshd_config"))
-}
-
-fn command(host: &Host, more: &[&str]) -> Program {
-    plain(host).arg("--json").args(more)
-}
-
-fn doctor(host: &Host, more: &[&str]) -> Value {
-    let done = command(host, more).finish().unwrap();
-    let said: Value = serde_json::from_str(&done.stdout).unwrap();
-    assert_eq!(said["exit_code"].as_i64(), done.code().map(i64::from));
-    said
-}
-
-fn finding<'a>(said: &'a Value, id: &str) -> &'a Value {
-    let findings = said["findings"].as_array().unwrap();
-    let rank = |it: &&Value| {
-        ["ok", "note", "warning", "error"]
-            .iter()
-            .position(|word| it["severity"] == *word)
-    };
-    let these = findings.iter().filter(|it| it["id"] == id);
-    these.max_by_key(rank).unwrap_or(&Value::Null)
-}
-
-fn severity<'a>(said: &'a Value, id: &str) -> &'a str {
-    finding(said, id)["severity"].as_str().unwrap_or("none")
-}
-
-fn what(said: &Value, id: &str) -> String {
-    let finding = finding(said, id);
-    assert_ne!(finding["severity"], "ok", "{said:#}");
-    finding["what"].as_str().unwrap().to_owned()
-}
-
-fn ids(said: &Value) -> Vec<&str> {
-    let findings = said["findings"].as_array().unwrap();
-    findings.iter().filter_map(|it| it["id"].as_str()).collect()
-}
-
-fn errors(said: &Value) -> Vec<&str> {
-    let findings = said["findings"].as_array().unwrap();
-    let errors = findings.iter().filter(|it| it["severity"] == "error");
-    errors.filter_map(|it| it["id"].as_str()).collect()
-}
-
-const LIMIT: std::time::Duration = std::time::Duration::from_secs(30);
-const ACCOUNT: &str = "keyroster-t1";
 /// An account that is in a group of root's equals.
 const PRIVILEGED: &str = "keyroster-t-adm";
-const SETTINGS: &str = "doctor.toml";
