@@ -17,6 +17,7 @@ pub mod paths;
 pub mod pending;
 pub mod places;
 pub mod principals;
+pub mod reload;
 pub mod revoked_keys;
 pub mod run_as;
 pub mod selinux;
@@ -36,6 +37,7 @@ use crate::doctor::finding::Rule;
 /// Every rule, by the check that it belongs to.
 pub static CATALOGUE: &[(&str, &[&Rule])] = &[
     ("sshd", sshd::RULES),
+    ("sshd", reload::RULES),
     ("sshd", command::RULES),
     ("sshd", run_as::RULES),
     ("sshd", key_files::RULES),

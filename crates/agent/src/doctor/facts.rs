@@ -12,6 +12,7 @@ pub mod locals;
 pub mod logins;
 pub mod lookup;
 pub mod pending;
+pub mod reload;
 pub mod server;
 pub mod sshd;
 pub mod system;

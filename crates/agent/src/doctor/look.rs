@@ -13,8 +13,8 @@ use crate::doctor::checks::certificates::{Certificate, Whose};
 use crate::doctor::checks::command::Command;
 use crate::doctor::checks::{
     self, accounts, apparmor, authentication, break_glass, certificates, cis, clock, command,
-    drills, key_files, limits, lookup, paths, pending, places, principals, revoked_keys, run_as,
-    selinux, server, sessions, settings, snapshot, socket, units,
+    drills, key_files, limits, lookup, paths, pending, places, principals, reload, revoked_keys,
+    run_as, selinux, server, sessions, settings, snapshot, socket, units,
 };
 use crate::doctor::facts::agent::DiskFacts;
 use crate::doctor::facts::break_glass::Question;
@@ -117,6 +117,8 @@ impl Host {
             .map(|path| facts::files::key_list(path))
             .collect();
         report.add("sshd", checks::sshd::check(facts));
+        let changed = facts::reload::gather(facts);
+        report.add("sshd", reload::check(changed.as_deref()));
         report.add("sshd", command::check(facts));
         report.add("sshd", run_as::check(facts, &accounts));
         report.add("sshd", self.trials());
@@ -152,6 +154,8 @@ impl Host {
             .lookup
             .as_ref()
             .map_or(Path::new(LOOKUP_CONF), |it| it.path.as_path());
+        let sources = self.lookup.as_ref().map(|it| it.programs.as_slice());
+        let sources = sources.unwrap_or_default();
         let files = self
             .sshd
             .as_ref()
@@ -162,6 +166,7 @@ impl Host {
                 .iter()
                 .map(|program| look(Path::new(program)))
                 .collect(),
+            sources: sources.iter().map(|path| look(path)).collect(),
             settings: vec![look(lookup), look(&self.config_path)],
             break_glass: look(&self.config.break_glass_dir),
             sshd: files.iter().map(|path| look(path)).collect(),

@@ -1,8 +1,9 @@
 //! Settings of sshd's, each broken on purpose: the finding names the line, and its command changes that line.
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
-use keyroster_testkit::Program;
+use keyroster_testkit::{Program, until};
 
 use crate::support::*;
 
@@ -107,4 +108,40 @@ fn another_providers_command_behind_ours_is_told_of() {
         what.contains("99-other.conf:1") && what.contains("/usr/bin/other"),
         "{what}"
     );
+}
+
+#[test]
+fn files_that_changed_after_sshd_has_read_them_are_told_of_until_it_reads_them_again() {
+    let server = server();
+    let host = start(&server, "PidFile @DIR@/sshd.pid\n");
+    assert_eq!(severity(&doctor(&host, &[]), "sshd-not-reloaded"), "ok");
+    let found = with_lines(&host, "Banner none\n");
+    assert!(what(&found, "sshd-not-reloaded").contains("00-a.conf"));
+    let reload = ["-s", "HUP", &host.sshd().pid().to_string()].map(str::to_owned);
+    let kill = Program::at(Path::new("/usr/bin/kill")).args(&reload);
+    kill.finish().unwrap().success("kill").unwrap();
+    until("sshd to have read its files", LIMIT, || {
+        let found = doctor(&host, &[]);
+        Ok((severity(&found, "sshd-not-reloaded") == "ok").then_some(()))
+    })
+    .unwrap();
+}
+
+#[test]
+fn a_program_of_a_source_that_others_can_change_is_found() {
+    let server = server();
+    let host = start(&server, "");
+    let settings = host.dir().join("lookup.conf");
+    let program = host.dir().join("other");
+    std::fs::write(&program, "#!/bin/sh\n").unwrap();
+    let text = std::fs::read_to_string(&settings).unwrap();
+    let source = format!("authorized_keys: agent command:{}", program.display());
+    std::fs::write(&settings, text.replace("authorized_keys: agent", &source)).unwrap();
+    let mode = |mode| std::fs::set_permissions(&program, std::fs::Permissions::from_mode(mode));
+    mode(0o755).unwrap();
+    assert_eq!(severity(&doctor(&host, &[]), "source-owner"), "ok");
+    mode(0o777).unwrap();
+    assert!(what(&doctor(&host, &[]), "source-owner").contains("/other"));
+    std::fs::remove_file(&program).unwrap();
+    assert_eq!(severity(&doctor(&host, &[]), "source-missing"), "error");
 }

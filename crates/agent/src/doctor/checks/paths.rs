@@ -14,6 +14,12 @@ rules! {
     LOOKUP_OWNER = Error "lookup-owner": "the program of the key command, or a directory above it, can be changed by others than root",
         "sshd then refuses to run it, at each login and without a word in `sshd -t`",
         Run "chown root:root FILE && chmod go-w FILE";
+    SOURCE_MISSING = Error "source-missing": "the program of a `command:` source is not there",
+        "the lookup asks that source in vain at each login, and what it would have let in stays out",
+        Judge "install what the source is about, or take it out of /etc/keyroster/lookup.conf";
+    SOURCE_OWNER = Error "source-owner": "the program of a `command:` source, or a directory above it, can be changed by others than root",
+        "the lookup then does not run it, and that source answers \"unavailable\" at each login",
+        Run "chown root:root FILE && chmod go-w FILE";
     CONFIG_OWNER = Error "settings-owner": "a settings file of keyroster's can be changed by others than root",
         "lookup.conf and agent.toml are then refused: who writes them decides who may log in",
         Run "chown root:root FILE && chmod go-w FILE";
@@ -30,6 +36,8 @@ rules! {
 pub struct Paths {
     /// Programs of key commands of ours.
     pub programs: Vec<Seen<PathFact>>,
+    /// Programs of `command:` sources.
+    pub sources: Vec<Seen<PathFact>>,
     /// lookup.conf and agent.toml.
     pub settings: Vec<Seen<PathFact>>,
     /// The break-glass directory.
@@ -41,7 +49,11 @@ pub struct Paths {
 /// The verdicts.
 #[must_use]
 pub fn check(paths: &Paths) -> Vec<Finding> {
-    let mut findings: Vec<Finding> = paths.programs.iter().flat_map(program).collect();
+    let programs = paths.programs.iter();
+    let programs = programs.map(|seen| program(seen, &LOOKUP_MISSING, &LOOKUP_OWNER));
+    let sources = paths.sources.iter();
+    let sources = sources.map(|seen| program(seen, &SOURCE_MISSING, &SOURCE_OWNER));
+    let mut findings: Vec<Finding> = programs.chain(sources).collect();
     let files = paths.settings.iter().map(|seen| (seen, &CONFIG_OWNER));
     let files = files.chain(paths.sshd.iter().map(|seen| (seen, &SSHD_FILES)));
     findings.extend(files.map(|(seen, rule)| owned(seen, rule)));
@@ -60,24 +72,19 @@ pub fn check(paths: &Paths) -> Vec<Finding> {
     findings
 }
 
-fn program(seen: &Seen<PathFact>) -> Vec<Finding> {
+fn program(seen: &Seen<PathFact>, missing: &'static Rule, owner: &'static Rule) -> Finding {
     match seen {
         Ok(fact) if fact.there == There::Nothing => {
-            vec![Finding::broken(
-                &LOOKUP_MISSING,
-                format!("\"{}\" is not there", fact.path.display()),
-            )]
+            let path = fact.path.display();
+            Finding::broken(missing, format!("\"{path}\" is not there"))
         }
         Ok(PathFact {
             path,
             there: There::Found(components),
         }) if !runs(components) => {
-            vec![Finding::broken(
-                &LOOKUP_MISSING,
-                format!("\"{}\" is no program", path.display()),
-            )]
+            Finding::broken(missing, format!("\"{}\" is no program", path.display()))
         }
-        seen => vec![owned(seen, &LOOKUP_OWNER)],
+        seen => owned(seen, owner),
     }
 }
 
@@ -197,6 +204,7 @@ mod tests {
     fn with_program(program: Seen<PathFact>) -> Vec<Finding> {
         check(&Paths {
             programs: vec![program],
+            sources: Vec::new(),
             settings: vec![nothing()],
             break_glass: path(&[("/e", 0, 0o755, Kind::Directory)]),
             sshd: Vec::new(),
@@ -244,9 +252,35 @@ mod tests {
     }
 
     #[test]
+    fn the_program_of_a_source_is_held_to_the_same() {
+        let with = |source| {
+            let paths = Paths {
+                programs: Vec::new(),
+                sources: vec![source],
+                settings: Vec::new(),
+                break_glass: path(&[("/e", 0, 0o755, Kind::Directory)]),
+                sshd: Vec::new(),
+            };
+            broken(&check(&paths))
+        };
+        assert_eq!(with(path(&[("/p", 0, 0o755, Kind::File)])), [""; 0]);
+        assert_eq!(with(nothing()), ["source-missing"]);
+        assert_eq!(
+            with(path(&[("/p", 0, 0o775, Kind::File)])),
+            ["source-owner"]
+        );
+        let below = [
+            ("/d", 7, 0o755, Kind::Directory),
+            ("/d/p", 0, 0o755, Kind::File),
+        ];
+        assert_eq!(with(path(&below)), ["source-owner"]);
+    }
+
+    #[test]
     fn settings_and_the_break_glass_directory_are_roots() {
         let paths = Paths {
             programs: Vec::new(),
+            sources: Vec::new(),
             settings: vec![path(&[("/a", 0, 0o664, Kind::File)])],
             break_glass: nothing(),
             sshd: vec![path(&[("/s", 9, 0o644, Kind::File)])],
@@ -266,6 +300,7 @@ mod tests {
         let fix = |components: &[(&str, u32, u32, Kind)]| {
             let paths = Paths {
                 programs: Vec::new(),
+                sources: Vec::new(),
                 settings: vec![path(components)],
                 break_glass: path(&[("/e", 0, 0o755, Kind::Directory)]),
                 sshd: vec![path(components)],

@@ -31,6 +31,8 @@ pub struct Settings {
     pub path: PathBuf,
     /// The sources that are asked for keys, in order.
     pub sources: Vec<String>,
+    /// The programs of `command:` sources, of keys and of principals.
+    pub programs: Vec<PathBuf>,
 }
 
 /// Runs a key command as its user, with the tokens of a login to root with a key that nobody has.
@@ -106,6 +108,7 @@ pub fn settings(command: &str) -> Seen<Settings> {
     Ok(Settings {
         path: path.to_owned(),
         sources: sources(&text),
+        programs: programs(&text),
     })
 }
 
@@ -127,6 +130,35 @@ fn sources(text: &str) -> Vec<String> {
         in_brackets &= !word.ends_with(']');
     }
     sources
+}
+
+/// `command:PATH` itself, and of `command:NAME` the first word of its own line.
+fn programs(text: &str) -> Vec<PathBuf> {
+    let lines = text.lines().filter_map(|line| line.split('#').next());
+    let lines: Vec<(&str, &str)> = lines.filter_map(|line| line.split_once(':')).collect();
+    let named = |name: &str| {
+        let own = format!("command.{name}");
+        let line = lines.iter().find(|(left, _)| left.trim() == own)?;
+        line.1.split_ascii_whitespace().next()
+    };
+    let chains = lines
+        .iter()
+        .filter(|(name, _)| ["authorized_keys", "principals"].contains(&name.trim()));
+    let words = chains.flat_map(|(_, chain)| chain.split_ascii_whitespace());
+    let commands = words.filter_map(|word| word.strip_prefix("command:"));
+    let mut programs: Vec<PathBuf> = commands
+        .filter_map(|it| {
+            if it.starts_with('/') {
+                Some(it)
+            } else {
+                named(it)
+            }
+        })
+        .map(PathBuf::from)
+        .collect();
+    programs.sort_unstable();
+    programs.dedup();
+    programs
 }
 
 impl Settings {
@@ -161,6 +193,15 @@ mod tests {
         ] {
             assert_eq!(sources(text), expected, "{text}");
         }
+    }
+
+    #[test]
+    fn programs_of_sources_are_found_by_path_and_by_name() {
+        let text = "authorized_keys: agent [NOTFOUND=return] command:/a command:sss\nprincipals: command:/b\n\
+                    command.sss: /usr/bin/sss %u\ncommand.unused: /c\n# authorized_keys: command:/d\n";
+        let expected = ["/a", "/b", "/usr/bin/sss"].map(PathBuf::from);
+        assert_eq!(programs(text), expected);
+        assert_eq!(programs(""), [] as [PathBuf; 0]);
     }
 
     #[test]
