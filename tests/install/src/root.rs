@@ -78,6 +78,14 @@ impl Root {
         up.map_err(|failure| Failure::new(format!("{failure}\n{said}\n{}", self.journal())))
     }
 
+    /// Shuts it down and boots it again.
+    pub fn reboot(&mut self) -> Result {
+        if let Some(mut machine) = self.machine.take() {
+            machine.terminate()?;
+        }
+        self.boot(Network::Shared)
+    }
+
     /// What is in it.
     pub fn system(&self) -> System {
         self.system

@@ -3,12 +3,14 @@
 //! Each leaves the host as the next one finds it: that is how packages live, and an upgrade of a host that was never
 //! enabled would prove little. Those of the key server's package are in [`server`].
 
+mod cut_short;
 mod enable;
 mod enrol;
 mod install;
 mod leave;
 mod replace;
 pub mod server;
+mod watch;
 
 use keyroster_testkit::Result;
 
@@ -97,6 +99,41 @@ pub const ALL: &[Step<Host>] = &[
         title: "installed, enrolled and enabled again",
         on: everywhere,
         run: leave::works_again,
+    },
+    Step {
+        title: "a line of the admin's that names keyroster, behind a quoted `Include`, stops the removal before anything changes, with file and line",
+        on: everywhere,
+        run: cut_short::is_refused_before_anything_changes,
+    },
+    Step {
+        title: "unpacked, never configured and removed: the drop-in is gone, sshd knows, and logins by file go on",
+        on: debian,
+        run: cut_short::is_survived_after_half_an_upgrade,
+    },
+    Step {
+        title: "installed again after a removal: the host agent runs",
+        on: debian,
+        run: cut_short::is_undone_by_installing_again,
+    },
+    Step {
+        title: "without a login `keyroster-enable.service` takes the change back",
+        on: everywhere,
+        run: watch::takes_back,
+    },
+    Step {
+        title: "the same though it is killed, and `enable` too",
+        on: everywhere,
+        run: watch::comes_back_when_killed,
+    },
+    Step {
+        title: "rebooted with a change that waits: sshd starts without the drop-in",
+        on: everywhere,
+        run: watch::comes_before_sshd_at_a_boot,
+    },
+    Step {
+        title: "removed while sshd is stopped: the drop-in is gone, and sshd starts as before",
+        on: everywhere,
+        run: cut_short::works_with_sshd_stopped,
     },
 ];
 

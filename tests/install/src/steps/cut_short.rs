@@ -7,7 +7,7 @@ use crate::logins::Logins;
 use crate::steps::enable::{DROP_IN, enable};
 use crate::steps::enrol::wait_until_fresh;
 use crate::steps::install::{HOST_PACKAGE, must_install};
-use crate::steps::leave::remove;
+use crate::steps::leave::{main_process, remove};
 
 /// A line of the admin's that names keyroster, in a file that only a quoted `Include` of another one leads to. It is told with its place, and
 /// until it is gone everything stays, the drop-in and running processes too.
@@ -16,11 +16,14 @@ pub fn is_refused_before_anything_changes(host: &mut Host) -> Result {
     let agent = main_process(host)?;
     let dir = host.root.path("/etc/ssh/our own");
     std::fs::create_dir(&dir).map_err(|error| Failure::io("make directory", &dir, &error))?;
-    host.root.write(LEADS_THERE, "Include=\"our own/*.conf\"\n", 0o644)?;
+    host.root
+        .write(LEADS_THERE, "Include=\"our own/*.conf\"\n", 0o644)?;
     host.root.write(THEIRS, THEIR_TEXT, 0o644)?;
     let with = host.now()?;
     let refused = host.root.run(remove(host.system()))?;
-    if refused.status.success() || !refused.stderr.contains(&format!("{THEIRS}:3")) {
+    // dpkg's words come out of apt on standard output.
+    let said = format!("{}{}", refused.stdout, refused.stderr);
+    if refused.status.success() || !said.contains(&format!("{THEIRS}:3")) {
         return Err(host.failure("the removal was not refused with file and line", &refused));
     }
     with.must_equal(&host.now()?, "after a refused removal")?;
@@ -41,7 +44,7 @@ pub fn is_survived_after_half_an_upgrade(host: &mut Host) -> Result {
     let file = host.root.bring(&package)?;
     host.root.must(&["dpkg", "--unpack", &file])?;
     host.must_let_in(&host.by_grant())?;
-    let logins = Logins::begin(vec![host.by_file()]);
+    let logins = Logins::across_a_reload(vec![host.by_file()]);
     let removed = host.root.run(&["dpkg", "--remove", HOST_PACKAGE]);
     logins.end()?;
     let removed = removed?;
@@ -67,18 +70,18 @@ pub fn works_with_sshd_stopped(host: &mut Host) -> Result {
     host.root.must(&["systemctl", "stop", "ssh.service"])?;
     let removed = host.root.run(remove(host.system()))?;
     if !removed.status.success() || host.root.path(DROP_IN).exists() {
-        return Err(host.failure("with sshd stopped the package could not be removed", &removed));
+        return Err(host.failure(
+            "with sshd stopped the package could not be removed",
+            &removed,
+        ));
     }
     host.root.must(&["systemctl", "start", "ssh.service"])?;
     let after = host.now()?;
-    before.files.must_equal(&after.files, "/etc/ssh after a removal with sshd stopped")?;
+    before
+        .files
+        .must_equal(&after.files, "/etc/ssh after a removal with sshd stopped")?;
     host.must_let_in(&host.by_file())?;
     host.must_refuse(&host.by_grant())
-}
-
-fn main_process(host: &Host) -> Result<String> {
-    let show = ["systemctl", "show", "--property=MainPID", "keyroster-agent.service"];
-    host.root.must(&show)
 }
 
 const LEADS_THERE: &str = "/etc/ssh/sshd_config.d/30-more.conf";

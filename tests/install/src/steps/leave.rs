@@ -11,16 +11,21 @@ use crate::steps::install::{HOST_PACKAGE, changes_nothing};
 
 /// While sshd does not take its configuration, the package stays: without the drop-in sshd could not be told.
 pub fn stays_at_a_broken_configuration(host: &mut Host) -> Result {
+    let (before, agent) = (host.now()?, main_process(host)?);
     let sound = host.root.read(SSHD_CONFIG)?;
     host.root
         .write(SSHD_CONFIG, &format!("{sound}NoSuchKeyword yes\n"), 0o644)?;
     let done = host.root.run(remove(host.system()));
     host.root.write(SSHD_CONFIG, &sound, 0o644)?;
     let done = done?;
-    if !done.status.success() {
-        return host.must_let_in(&host.by_grant());
+    if done.status.success() {
+        return Err(host.failure("it was removed with a broken sshd_config", &done));
     }
-    Err(host.failure("it was removed with a broken sshd_config", &done))
+    before.must_equal(&host.now()?, "after a refused removal")?;
+    if main_process(host)? != agent {
+        return Err(host.failure("a refused removal restarted the host agent", &done));
+    }
+    host.must_let_in(&host.by_grant())
 }
 
 /// The lookup can't be removed while something is mounted over it. By then the drop-in is gone, and sshd knows.
@@ -42,7 +47,7 @@ pub fn takes_the_drop_in_first(host: &mut Host) -> Result {
 
 /// Logins by file go on meanwhile; afterwards no program of ours is left, and sshd is as it was before us.
 pub fn removes(host: &mut Host) -> Result {
-    let logins = Logins::begin(vec![host.by_file()]);
+    let logins = Logins::across_a_reload(vec![host.by_file()]);
     let removed = host.root.run(remove(host.system()));
     logins.end()?;
     let removed = removed?;
@@ -99,11 +104,19 @@ pub fn works_again(host: &mut Host) -> Result {
     host.must_let_in(&host.by_file())
 }
 
-fn remove(system: System) -> &'static [&'static str] {
+/// What removes the package.
+pub fn remove(system: System) -> &'static [&'static str] {
     match system {
         System::Debian(_) => &["apt-get", "remove", "--yes", HOST_PACKAGE],
         System::Rpm => &["rpm", "--erase", HOST_PACKAGE],
     }
+}
+
+/// Which process the host agent is.
+pub fn main_process(host: &Host) -> Result<String> {
+    let show = ["systemctl", "show", "--property=MainPID,ActiveState"];
+    host.root
+        .must(&[&show[..], &["keyroster-agent.service"]].concat())
 }
 
 /// As its enrolment named it.

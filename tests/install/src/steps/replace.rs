@@ -25,6 +25,8 @@ pub fn upgrades(host: &mut Host) -> Result {
 /// No login is refused meanwhile, sshd and its configuration stay as they are, and the host agent runs the new program.
 fn replace(host: &Host, package: &Path, what: &str) -> Result {
     let (before, version) = (host.now()?, version(host)?);
+    let settings = format!("{}# before the {what}\n", host.root.read(SETTINGS)?);
+    host.root.write(SETTINGS, &settings, 0o644)?;
     let logins = Logins::begin(vec![host.by_grant(), host.by_file()]);
     let installed = must_install(host, package);
     let tried = logins.end();
@@ -39,6 +41,9 @@ fn replace(host: &Host, package: &Path, what: &str) -> Result {
             "after the {what} it is still {version}"
         )));
     }
+    if host.root.read(SETTINGS)? != settings {
+        return Err(Failure::new(format!("the {what} changed \"{SETTINGS}\"")));
+    }
     wait_until_fresh(host)?;
     host.must_let_in(&host.by_grant())
 }
@@ -50,3 +55,6 @@ fn version(host: &Host) -> Result<String> {
     };
     host.root.must(query)
 }
+
+/// Where the admin has changed something.
+const SETTINGS: &str = "/etc/keyroster/agent.toml";
