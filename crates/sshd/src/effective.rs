@@ -89,6 +89,15 @@ impl Sshd {
         let printed = done.success("sshd -T")?;
         Ok(Effective::parse(&printed))
     }
+
+    /// Asks what counts where no `Match` block says otherwise.
+    ///
+    /// # Errors
+    /// When sshd can't be run, or can't read its configuration.
+    pub fn effective_for_all(&self) -> Result<Effective, SshdError> {
+        let printed = self.ask(&["-T"])?.success("sshd -T")?;
+        Ok(Effective::parse(&printed))
+    }
 }
 
 impl Effective {

@@ -21,6 +21,8 @@ pub struct Shape<'a> {
     pub who: Who,
     /// Where keys are besides.
     pub files: Files,
+    /// The patterns of `AuthorizedKeysFile` before, unless break-glass files are among them.
+    pub before: Option<Vec<String>>,
     /// Where break-glass files are.
     pub break_glass: &'a Path,
 }
@@ -37,7 +39,7 @@ pub enum Who {
 /// Where sshd takes keys from besides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Files {
-    /// From where it did before.
+    /// From where it did before, and from break-glass files first.
     AsBefore,
     /// From break-glass files alone.
     BreakGlassOnly,
@@ -67,6 +69,10 @@ pub fn render(shape: &Shape<'_>) -> String {
     let mut indent = "";
     for line in template.lines() {
         if let (Who::Group(group), true) = (&shape.who, line.starts_with(KEYS)) {
+            // A break-glass key is for whoever has one, in the group or not.
+            if let Some(line) = shape.besides() {
+                text.push_str(&format!("{line}\n\n"));
+            }
             text.push_str(&format!("Match Group {group}\n"));
             indent = "    ";
         }
@@ -80,11 +86,30 @@ pub fn render(shape: &Shape<'_>) -> String {
     text
 }
 
+impl Shape<'_> {
+    /// Break-glass files before those from which sshd took keys already, where it did not read them.
+    fn besides(&self) -> Option<String> {
+        let before = self.before.as_ref()?;
+        let mut line = format!("AuthorizedKeysFile {}/%u", self.break_glass.display());
+        for pattern in before {
+            line.push(' ');
+            line.push_str(pattern);
+        }
+        Some(line)
+    }
+}
+
 fn directive(line: &str, shape: &Shape<'_>) -> String {
     let lookup = shape.lookup;
     let break_glass = shape.break_glass.display();
     if line.starts_with(FILES) && shape.files == Files::BreakGlassOnly {
         return format!("AuthorizedKeysFile {break_glass}/%u");
+    }
+    if line.starts_with(FILES)
+        && shape.who == Who::Everybody
+        && let Some(line) = shape.besides()
+    {
+        return line;
     }
     if line.starts_with(FILES) {
         return line.replace(DEFAULT_BREAK_GLASS, &break_glass.to_string());
@@ -173,8 +198,45 @@ mod tests {
             lookup,
             who: Who::Everybody,
             files: Files::AsBefore,
+            before: None,
             break_glass: Path::new(DEFAULT_BREAK_GLASS),
         }
+    }
+
+    fn directives(shape: &Shape<'_>) -> Vec<String> {
+        let text = render(shape);
+        let lines = text.lines().filter(|line| !line.is_empty());
+        let lines = lines.filter(|line| !line.starts_with('#'));
+        lines.map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn break_glass_files_come_before_those_that_sshd_read_already() {
+        let lookup = lookup(DEFAULT_LOOKUP);
+        let shape = Shape {
+            before: Some(vec![".ssh/a".to_owned(), ".ssh/b".to_owned()]),
+            ..shape(&lookup, 2)
+        };
+        let all = "AuthorizedKeysFile /etc/keyroster/break-glass/%u .ssh/a .ssh/b";
+        assert_eq!(directives(&shape).last().unwrap(), all);
+        let only = Shape {
+            files: Files::BreakGlassOnly,
+            ..shape.clone()
+        };
+        let alone = "AuthorizedKeysFile /etc/keyroster/break-glass/%u";
+        assert_eq!(directives(&only).last().unwrap(), alone);
+        let none_before = Shape {
+            before: Some(Vec::new()),
+            ..shape.clone()
+        };
+        assert_eq!(directives(&none_before).last().unwrap(), alone);
+        let pilot = Shape {
+            who: Who::Group(AccountName::parse("pilot").unwrap()),
+            ..only
+        };
+        let lines = directives(&pilot);
+        assert_eq!([&lines[0], &lines[1]], [all, "Match Group pilot"]);
+        assert_eq!(lines.last().unwrap().trim(), alone);
     }
 
     #[test]

@@ -2,9 +2,12 @@
 
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
+use std::process::Command;
 
 use keyroster_sshd::account::{Account, group_exists};
 use keyroster_sshd::check::Verdict;
+use keyroster_sshd::run::{TOOL_LIMIT, finish};
+use keyroster_sshd::service::systemd_runs;
 use keyroster_sshd::{Connection, Effective};
 
 use crate::config::Config;
@@ -64,16 +67,37 @@ fn host_agent(config: &Config, lookup: &Lookup) -> Option<Unmet> {
         ));
     };
     let state = lines.iter().find_map(|line| line.strip_prefix("state "));
-    (state != Some(FRESH)).then(|| {
+    if state == Some(FRESH) {
+        return at_the_next_boot();
+    }
+    Some(Unmet::new(
+        format!(
+            "the host agent is {}",
+            state.unwrap_or("in an unknown state")
+        ),
+        "`keyroster-agent status` says why; the key server must be in reach",
+    ))
+}
+
+/// A host agent that answers now and is not started with the host would lock everybody out then. Distributions differ in what they
+/// enable of what they install.
+fn at_the_next_boot() -> Option<Unmet> {
+    if !systemd_runs() {
+        return None;
+    }
+    let mut command = Command::new("systemctl");
+    let said = finish(command.args(["is-enabled", "--", UNIT]), TOOL_LIMIT).ok()?;
+    (said.stdout.trim() == DISABLED).then(|| {
         Unmet::new(
-            format!(
-                "the host agent is {}",
-                state.unwrap_or("in an unknown state")
-            ),
-            "`keyroster-agent status` says why; the key server must be in reach",
+            format!("{UNIT} would not be started at the next boot"),
+            format!("systemctl enable {UNIT}"),
         )
     })
 }
+
+const UNIT: &str = "keyroster-agent.service";
+/// As systemctl(1) says it, `is-enabled`.
+const DISABLED: &str = "disabled";
 
 /// What stands behind `authorized_keys:` in lookup's settings.
 fn chain(lookup: &Lookup) -> String {

@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
+use keyroster_sshd::check::Verdict;
 use keyroster_sshd::service::Reloaded;
+use keyroster_sshd::would_be::WouldBe;
 
 use crate::clock::{Clock as _, SystemClock};
 use crate::config::Config;
@@ -43,7 +45,7 @@ pub fn enable(args: &EnableArgs, config: &Config) -> Result<(), AgentError> {
     clear_up(records.as_ref(), args, &clock)?;
     let place = Place::open(&places.drop_in)?;
     let before = place.read()?;
-    let text = text(args, &places);
+    let text = text(args, &places)?;
     introduce(&places, args, &before, &text);
     let task = Task {
         args,
@@ -104,8 +106,8 @@ fn stake(
     })
 }
 
-fn text(args: &EnableArgs, places: &Places) -> String {
-    render(&Shape {
+fn text(args: &EnableArgs, places: &Places) -> Result<String, EnableError> {
+    Ok(render(&Shape {
         version: places.sshd.binary().version(),
         lookup: &places.lookup,
         who: match &args.match_group {
@@ -116,8 +118,22 @@ fn text(args: &EnableArgs, places: &Places) -> String {
             true => Files::BreakGlassOnly,
             false => Files::AsBefore,
         },
+        before: before(places)?,
         break_glass: &places.break_glass,
-    })
+    }))
+}
+
+/// From where sshd takes keys without our drop-in, unless break-glass files are among them.
+fn before(places: &Places) -> Result<Option<Vec<String>>, EnableError> {
+    if let Verdict::Broken(_) = places.sshd.check()? {
+        // Told with everything else that does not hold.
+        return Ok(None);
+    }
+    let without = WouldBe::new(&places.sshd, &places.drop_in, None)?;
+    let effective = without.sshd().effective_for_all()?;
+    let ours = format!("{}/%u", places.break_glass.display());
+    let files: Vec<String> = effective.key_files().map(str::to_owned).collect();
+    Ok((!files.contains(&ours)).then_some(files))
 }
 
 fn introduce(places: &Places, args: &EnableArgs, before: &Content, text: &str) {
