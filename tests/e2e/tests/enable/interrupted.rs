@@ -38,8 +38,9 @@ fn one_that_is_killed_while_it_waits_is_taken_back_or_confirmed_all_the_same() {
 
 #[test]
 fn one_that_is_killed_at_any_check_leaves_what_was_before() {
-    // As it is, as it would be, and as it was written: the last one comes with the file in place.
-    for nth in 1..=3 {
+    // As it is, before it is asked and once more when all must hold; as it would be; and as it was written: the last one comes with
+    // the file in place.
+    for nth in 1..=4 {
         let scene = Scene::new();
         let before = scene.seen();
         let sshd = deadly_sshd(&scene, nth);
@@ -51,7 +52,7 @@ fn one_that_is_killed_at_any_check_leaves_what_was_before() {
         let log = scene.host.sshd().log();
         assert_eq!(
             log.contains("Received SIGHUP"),
-            nth == 3,
+            nth == 4,
             "{nth}: only what was written is undone"
         );
     }
