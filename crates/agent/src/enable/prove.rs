@@ -95,7 +95,7 @@ impl Task<'_> {
             None => Err(EnableError::Unmet(Unmet::new(
                 "there would be no way in while keyroster does not answer",
                 format!(
-                    "put a key into \"{}/ACCOUNT\" and use --only-keyroster, or keep one in a file that sshd reads; \
+                    "`keyroster-agent break-glass add`, which puts a key into \"{}/ACCOUNT\", or keep one in a file that sshd reads; \
                      or say --without-break-glass",
                     self.places.break_glass.display()
                 ),
