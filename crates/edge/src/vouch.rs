@@ -117,7 +117,12 @@ mod tests {
         assert!(!vouches(old.der(), new.der(), &[past], NOW));
         let link = old.cross("ca", &new);
         let leaf = old.issue(&["localhost"]);
-        assert!(!vouches(old.der(), &leaf.chain[0], std::slice::from_ref(&link), NOW));
+        assert!(!vouches(
+            old.der(),
+            &leaf.chain[0],
+            std::slice::from_ref(&link),
+            NOW
+        ));
         assert!(!vouches(
             &CertificateDer::from(vec![1]),
             new.der(),
