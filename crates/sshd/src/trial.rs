@@ -4,7 +4,7 @@
 //! authentication, PAM and key command as they are, and needs neither the ports and addresses of the real one nor its pid file.
 //! The client is the real `ssh` with `-N`: it proves the key and asks for no command, so that a grant's forced command is not run.
 //!
-//! Whoever else connects is not served ([`peer`]): the log would hold what a stranger had sshd write.
+//! Whoever else connects is not served (`peer`): the log would hold what a stranger had sshd write.
 //!
 //! sshd's own log of that connection decides what happened. `Accepted publickey` is written once a signature was checked;
 //! `Accepted key … found at`, of the same key, says which file or command had let it in.
