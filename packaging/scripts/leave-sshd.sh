@@ -27,15 +27,11 @@ leave_sshd() {
     if lines_keep_us "$others"; then
         return 1
     fi
-    if [ -x "$agent" ] && { [ -n "$(sshd_lines_that_name_us)" ] || [ -d /var/lib/keyroster ]; }; then
-        # It finds what only sshd itself knows, and leaves everything as it was when it can't do all of it.
-        if ! "$agent" disable >&2; then
-            echo "keyroster-host: not removed, since sshd could not be told to leave keyroster" >&2
-            echo "hint: do what is said above, \`keyroster-agent disable\`, and remove the package again" >&2
-            return 1
-        fi
-    elif [ ! -x "$agent" ]; then
-        put_back_without_us
+    # It finds what only sshd itself knows, and leaves everything as it was when it can't do all of it.
+    if [ -x "$agent" ] && ! "$agent" disable >&2; then
+        echo "keyroster-host: not removed, since sshd could not be told to leave keyroster" >&2
+        echo "hint: do what is said above, \`keyroster-agent disable\`, and remove the package again" >&2
+        return 1
     fi
     if lines_keep_us "$(sshd_lines_that_name_us)"; then
         return 1
