@@ -29,7 +29,8 @@ use crate::would_be::{WouldBe, write};
 /// With what a client proves that it is who it says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Identity {
-    /// A private key in a file without a passphrase.
+    /// A private key in a file without a passphrase. Where it is in a security key, the environment's `SSH_SK_PROVIDER` names the library
+    /// that asks it: ssh_config(5), `SecurityKeyProvider`.
     File(PathBuf),
     /// Whatever the ssh-agent at this socket holds.
     Agent(PathBuf),
@@ -41,8 +42,6 @@ pub enum Identity {
         /// As in a `.pub` file.
         public: String,
     },
-    /// The library that asks security keys, for files whose keys are in one: ssh_config(5), `SecurityKeyProvider`.
-    Provider(PathBuf),
 }
 
 /// What became of a login.
@@ -290,12 +289,13 @@ fn ssh(account: &str, port: u16, known_hosts: &Path) -> Command {
 
 /// Has ssh offer these keys and no others.
 fn offer(ssh: &mut Command, dir: &Path, identities: &[Identity]) -> Result<(), SshdError> {
-    let mut agent = None;
+    let (mut agent, mut provider) = (None, None);
     let mut only = true;
     for (number, identity) in identities.iter().enumerate() {
         match identity {
             Identity::File(path) => {
                 ssh.arg("-i").arg(path);
+                provider = std::env::var_os(PROVIDER);
             }
             Identity::Agent(socket) => {
                 only = false;
@@ -308,12 +308,12 @@ fn offer(ssh: &mut Command, dir: &Path, identities: &[Identity]) -> Result<(), S
                 ssh.arg("-i").arg(path);
                 agent = Some(socket);
             }
-            Identity::Provider(library) => {
-                // By the environment, since any path can stand there. Debian's ssh does not look at it unless it is told to.
-                ssh.args(["-o", "SecurityKeyProvider=$SSH_SK_PROVIDER"])
-                    .env("SSH_SK_PROVIDER", library);
-            }
         }
+    }
+    if let Some(library) = provider {
+        // By the environment, since any path can stand there. Debian's ssh does not look at it unless it is told to.
+        ssh.args(["-o", "SecurityKeyProvider=$SSH_SK_PROVIDER"])
+            .env(PROVIDER, library);
     }
     if only {
         ssh.args(["-o", "IdentitiesOnly=yes"]);
@@ -328,6 +328,8 @@ fn offer(ssh: &mut Command, dir: &Path, identities: &[Identity]) -> Result<(), S
 }
 
 const LOOPBACK: &str = "127.0.0.1";
+/// As for ssh-add(1).
+const PROVIDER: &str = "SSH_SK_PROVIDER";
 const KNOWN_HOSTS: &str = "known_hosts";
 /// Beats what the files say. The host key is ours, so its algorithm must be allowed; the log must name what let a key in.
 const SERVER_SETTINGS: [&str; 4] = [

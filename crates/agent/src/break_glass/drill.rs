@@ -187,13 +187,11 @@ impl Host {
         let overrides = listener.as_ref().map_or(&[][..], Listener::overrides);
         let agent = std::env::var_os("SSH_AUTH_SOCK").map(|socket| Identity::Agent(socket.into()));
         let key = args.key.clone().map(Identity::File);
-        let provider = std::env::var_os("SSH_SK_PROVIDER").filter(|_| key.is_some());
-        let provider = provider.map(|library| Identity::Provider(library.into()));
         let wall_s = SystemClock::new().map(|clock| clock.now().wall_s());
         Ok(Self {
             sshd: Sshd::new(binary, &args.sshd_config).with_overrides(overrides),
             drop_in: DropIn::beside(&args.sshd_config, DROP_IN),
-            identities: key.or(agent).into_iter().chain(provider).collect(),
+            identities: key.or(agent).into_iter().collect(),
             sessions: sessions_dir(config).to_owned(),
             now_s: wall_s.unwrap_or_default(),
         })
