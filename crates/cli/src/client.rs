@@ -212,7 +212,8 @@ impl Client {
     /// A request that brought no usable answer. Nothing is known of what the key server did with it.
     fn unanswered(&self, error: &FetchError) -> Failure {
         let (exit, hint) = match error.transport_kind() {
-            Some(Transport::Tls) if error.is_of_unknown_ca() => {
+            // Whoever names a fingerprint is about to log in already.
+            Some(Transport::Tls) if error.is_of_unknown_ca() && self.trust_hint == CA_HINT => {
                 (Exit::Unavailable, UNKNOWN_CA_HINT)
             }
             Some(Transport::Tls) => (Exit::Unavailable, self.trust_hint),
@@ -285,7 +286,7 @@ pub(crate) enum FirstTrust<'a> {
 
 const CA_HINT: &str = "its certificate must be valid for that name and of the known CA";
 const UNKNOWN_CA_HINT: &str = "its CA is not the one that is known here; if the key server's CA was exchanged, log in again with the fingerprint that `keyroster-server rotate --data DIR status` tells: keyroster login --server URL --ca-fingerprint SHA256:…";
-const FINGERPRINT_HINT: &str = "its certificate must be valid for that name and of the CA with that fingerprint: `keyroster-server init` printed it";
+const FINGERPRINT_HINT: &str = "its certificate must be valid for that name and of the CA with that fingerprint: `keyroster-server init` printed it, and `keyroster-server rotate --data DIR status` does";
 const CHANGE_HINT: &str = "if it was a change, it may have been made: look before you repeat it";
 /// The largest answer that is read, in bytes: a page of a thousand keys of the largest kind fits several times.
 const MAX_ANSWER_BYTES: usize = 16 * 1024 * 1024;
