@@ -128,7 +128,8 @@ pub fn denial(line: &str) -> Option<Denial> {
         }
         By::AppArmor => {
             let operation = field(line, "operation=").unwrap_or_default();
-            format!("{operation} on {}", field(line, "name=").unwrap_or("?"))
+            let object = field(line, "name=").or_else(|| field(line, "capname="));
+            format!("{operation} on {}", object.unwrap_or("?"))
         }
     };
     Some(Denial {
@@ -188,6 +189,16 @@ mod tests {
         );
         let apparmor = "audit: type=1400 audit(1.2:3): apparmor=\"DENIED\" operation=\"open\" profile=\"keyroster-agent\" name=\"/etc/x\" pid=7 comm=\"keyroster-agent\"";
         assert_eq!(denial(apparmor).unwrap().what, "open on /etc/x");
+        // As auditd writes it, with its own translation behind.
+        let by_auditd = "type=AVC msg=audit(1.2:3): apparmor=\"DENIED\" operation=\"open\" profile=\"keyroster-agent\" name=\"/etc/x\" pid=7 \
+                         comm=\"tokio-runtime-w\" requested_mask=\"r\" denied_mask=\"r\" fsuid=0 ouid=0\u{1d}FSUID=\"root\" OUID=\"root\"";
+        assert_eq!(denial(by_auditd).unwrap().what, "open on /etc/x");
+        let a_capability = "type=AVC msg=audit(1.2:3): apparmor=\"DENIED\" operation=\"capable\" profile=\"keyroster-sessions\" pid=7 \
+                            comm=\"keyroster-sessi\" capability=1  capname=\"dac_override\"";
+        assert_eq!(
+            denial(a_capability).unwrap().what,
+            "capable on dac_override"
+        );
         assert_eq!(denial(&apparmor.replace("keyroster-agent", "cupsd")), None);
         assert_eq!(denial(&apparmor.replace("DENIED", "ALLOWED")), None);
         assert_eq!(denial(""), None);
