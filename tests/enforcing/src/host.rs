@@ -82,7 +82,7 @@ impl Host {
 
     /// Fails unless the login is let in.
     pub fn must_let_in(&self, login: &Ssh) -> Result {
-        let done = login.run()?;
+        let done = attempt(login)?;
         if done.status.success() {
             return Ok(());
         }
@@ -91,7 +91,7 @@ impl Host {
 
     /// Fails unless sshd refuses the login: a connection that can't be made is another failure.
     pub fn must_refuse(&self, login: &Ssh) -> Result {
-        let done = login.run()?;
+        let done = attempt(login)?;
         if done.code() == Some(255) && done.stderr.contains("Permission denied") {
             return Ok(());
         }
@@ -157,6 +157,15 @@ impl Host {
     }
 }
 
+/// Logs in. While sshd reloads nobody listens for a moment, and the machine's network resets connections then: they are made again.
+fn attempt(login: &Ssh) -> Result<Finished> {
+    until("sshd to listen", LISTEN_LIMIT, || {
+        let done = login.run()?;
+        let reached = !done.stderr.contains(NOBODY_LISTENS);
+        Ok(reached.then_some(done))
+    })
+}
+
 impl Keys {
     fn make() -> Result<Self> {
         let dir = RootDir::named("keyroster-enforcing")?;
@@ -180,5 +189,9 @@ pub const GRANTED: &str = "deploy";
 pub const GROUP: &str = "web";
 /// The longest that a program may take to say something.
 const SAY_LIMIT: Duration = Duration::from_secs(240);
+/// The longest that sshd may take to listen again.
+const LISTEN_LIMIT: Duration = Duration::from_secs(60);
+/// What ssh says when nothing answers.
+const NOBODY_LISTENS: &str = "kex_exchange_identification";
 const LOGS: &str = "journalctl --no-pager --lines=60 --output=short\n\
     grep -aE 'denied|DENIED|SELINUX_ERR' /var/log/audit/audit.log | tail -n 40";

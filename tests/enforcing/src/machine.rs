@@ -3,6 +3,7 @@
 //! It is reached through its sshd and no other way, as an admin's host is: whoever locks that out fails every step that follows. One
 //! connection of root's stays open from the boot on, and commands go through it.
 
+use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -142,7 +143,12 @@ impl Machine {
             Ok(self.lets_root_in().then_some(()))
         });
         asked.map_err(|failure| Failure::new(format!("{failure}\n{}", self.console())))?;
-        let control = format!("ControlPath={}", self.control_path().display());
+        let path = self.control_path();
+        // The one before was killed and has left its socket, beside which ssh would not put another.
+        if path.exists() {
+            fs::remove_file(&path).map_err(|error| Failure::io("remove", &path, &error))?;
+        }
+        let control = format!("ControlPath={}", path.display());
         let login = self.by_root().option(&control).option("ControlMaster=yes");
         let mut root = login.command("echo open; exec sleep infinity").open()?;
         root.wait_for_line("open")?;

@@ -7,14 +7,12 @@ use keyroster_testkit::{Result, until};
 use crate::host::{GRANTED, Host};
 use crate::steps::install::wait_until_fresh;
 
-/// Drilled, used while the host agent is dead, and told to the key server once it is back.
+/// sshd reads the files since `enable`. Drilled, used while the host agent is dead, and told to the key server once it is back.
 pub fn lets_in_and_is_told(host: &mut Host) -> Result {
     let public = host.machine.bring(&host.keys.break_glass.public_path())?;
     let private = host.machine.bring(host.keys.break_glass.private_path())?;
     host.must(&format!(
         "chmod 600 '{private}'\n\
-         echo '{FILES}' >{DROP_IN}\n\
-         sshd -t && systemctl reload ssh\n\
          keyroster-agent break-glass add {GRANTED} --file '{public}' --any-key\n\
          keyroster-agent break-glass drill {GRANTED} --key '{private}'\n\
          systemctl stop keyroster-agent"
@@ -31,7 +29,4 @@ pub fn lets_in_and_is_told(host: &mut Host) -> Result {
     host.must_let_in(&host.by_grant())
 }
 
-/// Where sshd is told of break-glass files, beside those in home directories.
-pub const DROP_IN: &str = "/etc/ssh/sshd_config.d/30-break-glass.conf";
-const FILES: &str = "AuthorizedKeysFile .ssh/authorized_keys /etc/keyroster/break-glass/%u";
 const TELL_LIMIT: Duration = Duration::from_secs(180);

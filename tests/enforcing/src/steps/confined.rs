@@ -37,10 +37,10 @@ fn under_selinux(host: &mut Host) -> Result {
     Ok(())
 }
 
-/// The profile is attached to nothing, so anything can be held to it.
+/// The profile is attached to nothing, so a shell can be held to it. The shell itself is opened outside, and is not what the profile judges.
 fn under_apparmor(host: &mut Host) -> Result {
     for (profile, script, denied) in BY_PROFILE {
-        let runs = format!("aa-exec -p {profile} -- {script}");
+        let runs = format!("aa-exec -p {profile} -- /bin/dash -c '{script}'");
         must_be_denied(host, &runs, denied)?;
     }
     Ok(())
@@ -102,17 +102,45 @@ const BY_DOMAIN: [(&str, &str, &str); 7] = [
 ];
 
 /// The profile, what is tried, and what the denial says.
-const BY_PROFILE: [(&str, &str, &str); 4] = [
+const BY_PROFILE: [(&str, &str, &str); 8] = [
     (
         "keyroster-agent",
-        "/usr/lib/keyroster/keyroster-agent status --config /etc/shadow",
+        "read line </etc/shadow",
         "name=\"/etc/shadow\"",
     ),
     (
         "keyroster-agent",
-        "/usr/lib/keyroster/keyroster-agent disable",
-        "profile=\"keyroster-agent\"",
+        "echo >/etc/ssh/sshd_config.d/99-probe.conf",
+        "name=\"/etc/ssh/sshd_config.d/99-probe.conf\"",
     ),
-    ("keyroster-agent", "/bin/true", "name=\"/usr/bin/true\""),
-    ("keyroster-sessions", "/bin/true", "name=\"/usr/bin/true\""),
+    (
+        "keyroster-agent",
+        "read line </etc/ssh/ssh_host_ed25519_key",
+        "name=\"/etc/ssh/ssh_host_ed25519_key\"",
+    ),
+    (
+        "keyroster-agent",
+        "/bin/true",
+        "operation=\"exec\" profile=\"keyroster-agent\"",
+    ),
+    (
+        "keyroster-agent",
+        "read line </root/.ssh/authorized_keys",
+        "name=\"/root/.ssh/authorized_keys\"",
+    ),
+    (
+        "keyroster-sessions",
+        "read line </var/lib/keyroster-agent/credential/key.pem",
+        "operation=\"capable\" profile=\"keyroster-sessions\"",
+    ),
+    (
+        "keyroster-sessions",
+        "echo >/etc/ssh/sshd_config.d/99-probe.conf",
+        "name=\"/etc/ssh/sshd_config.d/99-probe.conf\"",
+    ),
+    (
+        "keyroster-sessions",
+        "/bin/true",
+        "operation=\"exec\" profile=\"keyroster-sessions\"",
+    ),
 ];

@@ -4,7 +4,6 @@ use keyroster_testkit::{Failure, Result};
 
 use crate::control::Control;
 use crate::host::Host;
-use crate::steps::break_glass::DROP_IN;
 use crate::steps::install::{DEBIAN, HOST_PACKAGE, are_confined, wait_until_fresh};
 
 /// The version before, and this one again.
@@ -29,12 +28,12 @@ pub fn restarts(host: &mut Host) -> Result {
 
 /// In the order of the page: sshd first.
 pub fn leaves(host: &mut Host) -> Result {
-    host.must(&format!(
-        "rm /etc/ssh/sshd_config.d/20-revoked-keys.conf {DROP_IN}\n\
+    host.must(
+        "rm /etc/ssh/sshd_config.d/20-revoked-keys.conf\n\
          sed -i /keyroster/d /etc/pam.d/sshd\n\
          keyroster-agent disable\n\
-         dpkg --purge keyroster-host"
-    ))?;
+         dpkg --purge keyroster-host",
+    )?;
     host.must_let_in(&host.by_file())?;
     host.must(match host.control {
         Control::SeLinux => {
