@@ -8,7 +8,7 @@
 use keyroster_beside::Policy;
 
 /// What must be allowed: a question that finds a rule (see [`Policy::rules`]).
-const ALLOWED: [&str; 35] = [
+const ALLOWED: [&str; 38] = [
     // sshd asks the host agent.
     "allow sshd_t keyroster_agent_t unix_stream_socket connectto",
     "allow sshd_t keyroster_agent_runtime_t sock_file write",
@@ -51,6 +51,10 @@ const ALLOWED: [&str; 35] = [
     "allow keyroster_enable_t keyroster_enable_var_lib_t file create",
     "type_transition keyroster_enable_t sshd_exec_t process",
     "allow keyroster_enable_t sshd_t process2 nnp_transition",
+    // Also at a boot, before sshd has a place to run in.
+    "allow keyroster_enable_t sshd_runtime_t dir create",
+    "allow keyroster_enable_t init_t system status",
+    "allow systemd_tmpfiles_t keyroster_spool_t dir create",
     "allow keyroster_enable_t sshd_unit_t service reload",
     "allow keyroster_enable_t unconfined_t file read",
 ];
