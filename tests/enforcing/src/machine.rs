@@ -40,7 +40,7 @@ impl Machine {
             known_hosts: dir.file("known_hosts", line, 0o644)?,
             dir,
         };
-        machine.connect()?;
+        machine.connect(None)?;
         Ok(machine)
     }
 
@@ -50,14 +50,7 @@ impl Machine {
         // The connection ends under the command.
         let _ = self.run("systemctl reboot")?;
         self.root = None;
-        until("a machine to go down", BOOT_LIMIT, || {
-            Ok((!self.lets_root_in()).then_some(()))
-        })?;
-        self.connect()?;
-        if self.boot_id()? == before {
-            return Err(Failure::new("the machine was not restarted"));
-        }
-        Ok(())
+        self.connect(Some(&before))
     }
 
     /// A login to one of its accounts.
@@ -122,25 +115,28 @@ impl Machine {
     }
 
     fn boot_id(&self) -> Result<String> {
-        self.must("cat /proc/sys/kernel/random/boot_id")
+        self.must(BOOT_ID)
     }
 
-    /// An ssh that gives up, or is given up, is a no as well: an emulated machine may take longer than either is ready to wait.
-    fn lets_root_in(&self) -> bool {
-        let asked = self.by_root().run();
-        asked.is_ok_and(|done| done.status.success())
+    /// Which boot a new login of root's finds. An ssh that gives up, or is given up, is none as well: an emulated machine may take longer
+    /// than either is ready to wait.
+    fn boot_that_lets_root_in(&self) -> Option<String> {
+        let asked = self.by_root().command(BOOT_ID).run().ok()?;
+        asked.status.success().then_some(asked.stdout)
     }
 
     fn by_root(&self) -> Ssh {
         self.by_file("root")
     }
 
-    fn connect(&mut self) -> Result {
+    /// Waits for another boot than `before`: a machine that is going down may let in for a while, and then not, and then again.
+    fn connect(&mut self, before: Option<&str>) -> Result {
         let asked = until("a machine to boot", BOOT_LIMIT, || {
             if !self.qemu.is_running() {
                 return Err(Failure::new("the machine has ended"));
             }
-            Ok(self.lets_root_in().then_some(()))
+            let boot = self.boot_that_lets_root_in();
+            Ok(boot.filter(|boot| Some(boot.as_str()) != before))
         });
         asked.map_err(|failure| Failure::new(format!("{failure}\n{}", self.console())))?;
         let path = self.control_path();
@@ -237,6 +233,7 @@ fn qemu(image: &Image, control: Control, port: u16, accelerator: Accelerator) ->
 
 /// Where the machine reaches the loopback of the machine outside: qemu's own address in its network.
 pub const OUTSIDE: &str = "10.0.2.2";
+const BOOT_ID: &str = "cat /proc/sys/kernel/random/boot_id";
 const END: &str = "KEYROSTER-END";
 /// The longest that a kernel is waited for that the processor itself runs.
 const KVM_LIMIT: Duration = Duration::from_secs(20);
