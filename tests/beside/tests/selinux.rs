@@ -8,7 +8,7 @@
 use keyroster_beside::Policy;
 
 /// What must be allowed: a question that finds a rule (see [`Policy::rules`]).
-const ALLOWED: [&str; 38] = [
+const ALLOWED: [&str; 39] = [
     // sshd asks the host agent.
     "allow sshd_t keyroster_agent_t unix_stream_socket connectto",
     "allow sshd_t keyroster_agent_runtime_t sock_file write",
@@ -55,6 +55,7 @@ const ALLOWED: [&str; 38] = [
     "allow keyroster_enable_t sshd_runtime_t dir create",
     "allow keyroster_enable_t init_t system status",
     "allow systemd_tmpfiles_t keyroster_spool_t dir create",
+    "allow systemd_tmpfiles_t keyroster_agent_var_lib_t dir getattr",
     "allow keyroster_enable_t sshd_unit_t service reload",
     "allow keyroster_enable_t unconfined_t file read",
 ];
